@@ -1,0 +1,75 @@
+#pragma once
+// What the core asks the outside to do: imperative, in the order in which they must be carried out. Any action may be
+// repeated after a restart; acquiring what is held or releasing what is not is success. Actions with a token are
+// answered by exactly one ActionFinished; the core orders dependent actions by waiting for it, so a dispatcher carries
+// out what it gets at once and in order.
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/core/types.hpp"
+
+namespace clusteragent::core {
+
+/// Write and fsync; heartbeats go on meanwhile.
+struct PersistState {
+  Token token;
+  DurableState state;
+};
+/// Send on every path now.
+struct SendHeartbeat {
+  PeerStatus status;
+};
+/// Add the virtual addresses and announce them in a burst.
+struct AcquireVip {
+  Token token;
+  Epoch epoch;
+};
+struct ReleaseVip {
+  Token token;
+};
+/// Gratuitous ARP and unsolicited neighbour advertisement again, in a burst.
+struct AnnounceVip {};
+/// Let the kernel answer for the VIP until then and no longer, unless renewed.
+struct SetPermit {
+  Epoch epoch;
+  Instant until;
+};
+struct RevokePermit {};
+struct RunScript {
+  Token token;
+  ScriptKind script = ScriptKind::prestart;
+  bool force = false;          // first argument "force"
+  ModuleState from = ModuleState::stop;
+  ModuleState to = ModuleState::stop;
+  std::string action;          // start, stop, stopstart, stopwait, restart, swap: the third argument
+  Duration limit{};            // afterwards its process group is killed and the outcome is timed_out
+};
+/// End a running script now; its ActionFinished still comes.
+struct CancelScript {
+  Token token;
+};
+struct ArmWatch {
+  WatchClass watch_class = WatchClass::prim;
+};
+struct DisarmWatch {
+  WatchClass watch_class = WatchClass::prim;
+};
+struct Reply {
+  RequestId request;
+  bool is_accepted = false;
+  std::string message;  // a refusal names its reason and the command that overrides it
+};
+
+enum class Severity : char { critical = 'C', event = 'E', user = 'U', info = 'I' };
+/// One line for the operator.
+struct Note {
+  Severity severity = Severity::info;
+  std::string text;
+};
+
+using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SetPermit, RevokePermit,
+                            RunScript, CancelScript, ArmWatch, DisarmWatch, Reply, Note>;
+using ActionList = std::vector<Action>;
+
+}  // namespace clusteragent::core

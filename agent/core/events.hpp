@@ -1,0 +1,65 @@
+#pragma once
+// What the outside tells the core: past-tense facts. Values; produced by the shells, consumed by Cluster::step.
+#include <string>
+#include <variant>
+
+#include "agent/core/types.hpp"
+
+namespace clusteragent::core {
+
+/// An authenticated, fresh heartbeat of the peer.
+struct FrameReceived {
+  PathId path;
+  PeerStatus status;
+};
+/// The peer's kernel says that nobody listens on the heartbeat port (ICMP port unreachable): its agent is gone.
+struct PeerProcessGone {
+  PathId path;
+};
+/// The peer's guard says: my agent died; the VIP of that tenure is released and its application stopped.
+struct PeerGuardReleased {
+  Epoch epoch;
+};
+/// An authenticated frame of a protocol version that this agent does not speak.
+struct PeerIncompatible {
+  std::uint16_t version_min = 0;
+  std::uint16_t version_max = 0;
+};
+struct LinkChanged {
+  std::string interface;
+  bool has_link = false;
+};
+/// Somebody else answers for a virtual address that this node holds.
+struct VipConflict {
+  std::string address;
+  std::string mac;
+};
+/// A virtual address vanished from its interface although nobody here removed it.
+struct VipLost {
+  std::string address;
+};
+/// errd: a watched process is missing or in excess.
+struct ProcessFailed {
+  std::string process;
+  FailureAction action = FailureAction::restart;
+  std::string detail;
+};
+/// The answer to an action that carried a token.
+struct ActionFinished {
+  Token token;
+  Outcome outcome = Outcome::success;
+  std::string detail;  // exit code and last lines of a script, the system's reason
+};
+struct OperatorRequest {
+  RequestId request;
+  Verb verb = Verb::start;
+  bool force = false;
+  std::string identity;  // of `-i`: a script or checker asked, not the administrator; empty: the administrator
+  std::string asked_by;  // for the log: user name or SYSTEM
+};
+struct DeadlineReached {};
+
+using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged, VipConflict,
+                           VipLost, ProcessFailed, ActionFinished, OperatorRequest, DeadlineReached>;
+
+}  // namespace clusteragent::core

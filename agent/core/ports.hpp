@@ -1,0 +1,63 @@
+#pragma once
+// The doors between the core and the world. Each has two implementations: the real one in a shell and the simulated one
+// in tests/simulation. All methods are called on the decision thread and return at once; what takes time is done
+// elsewhere and its end posted to the sink, on the decision thread, never from inside the call that asked for it.
+#include <functional>
+
+#include "agent/core/actions.hpp"
+#include "agent/core/events.hpp"
+
+namespace clusteragent::core {
+
+using EventSink = std::function<void(Event)>;
+
+class HeartbeatPort {
+ public:
+  virtual ~HeartbeatPort() = default;
+  /// Sends one frame on every path. Loss is normal and silent.
+  virtual void send(const SendHeartbeat&) = 0;
+};
+
+class VipPort {
+ public:
+  virtual ~VipPort() = default;
+  virtual void acquire(const AcquireVip&) = 0;  // answered by ActionFinished
+  virtual void release(const ReleaseVip&) = 0;  // answered by ActionFinished once no address is left
+  virtual void announce() = 0;
+};
+
+class PermitPort {
+ public:
+  virtual ~PermitPort() = default;
+  virtual void set(const SetPermit&) = 0;
+  virtual void revoke() = 0;
+};
+
+class ScriptPort {
+ public:
+  virtual ~ScriptPort() = default;
+  virtual void run(const RunScript&) = 0;  // answered by ActionFinished
+  virtual void cancel(Token) = 0;
+};
+
+class StatePort {
+ public:
+  virtual ~StatePort() = default;
+  virtual void persist(const PersistState&) = 0;  // answered by ActionFinished once it is on disk
+};
+
+class WatchPort {
+ public:
+  virtual ~WatchPort() = default;
+  virtual void arm(WatchClass) = 0;
+  virtual void disarm(WatchClass) = 0;
+};
+
+class OperatorPort {
+ public:
+  virtual ~OperatorPort() = default;
+  virtual void reply(const Reply&) = 0;
+  virtual void note(const Note&) = 0;
+};
+
+}  // namespace clusteragent::core

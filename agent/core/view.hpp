@@ -1,0 +1,41 @@
+#pragma once
+// The read model: what `status`, logs and tests see of the core. A value, made anew by Cluster::view; ages are counted
+// by the reader from the instants given here, so that a stale copy cannot look fresh.
+#include <optional>
+#include <string>
+
+#include "agent/core/types.hpp"
+
+namespace clusteragent::core {
+
+struct PeerView {
+  bool was_ever_heard = false;
+  bool is_silent = true;           // nothing heard for the timeout, or its process is known to be gone
+  bool is_process_gone = false;    // its kernel says that no agent listens
+  bool is_deaf_to_us = false;      // it hears nothing from this node although this node hears it (one-way cut)
+  bool is_incompatible = false;    // speaks another protocol version
+  Instant last_heard;              // meaningful when was_ever_heard
+  PeerStatus status;               // as last heard
+};
+
+struct View {
+  ModuleState state = ModuleState::stop;
+  Activity activity = Activity::not_ready;
+  Instant since;                   // of the present state and activity
+  std::string reason;              // why it is in this state: the last transition's sentence
+  std::string doing;               // the step under way ("start_prim", "writing epoch 8"); empty: none
+  std::string remedy;              // the command that would change a blocked state; empty: none
+  Record record;
+  bool holds_vip = false;
+  std::optional<Instant> permit_until;
+  bool is_promotable = false;
+  BlockReason blocked = BlockReason::none;
+  std::string last_script_failure;  // exit code and last lines of the newest script that failed; empty: none
+  std::uint32_t restarts_used = 0;
+  std::uint32_t restarts_max = 0;
+  std::optional<Instant> restart_window_ends;
+  std::optional<bool> config_matches;  // nullopt while the peer is unknown
+  PeerView peer;
+};
+
+}  // namespace clusteragent::core

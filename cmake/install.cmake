@@ -1,0 +1,1 @@
+# Filled by packaging: where Debian expects each file.

@@ -10,6 +10,7 @@
 //   2. arm one timer for next_deadline() and send DeadlineReached when it fires;
 //   3. deliver frames that have already arrived before a DeadlineReached of the same moment, so that a stalled process
 //      does not take its own stall for the peer's silence.
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -32,6 +33,8 @@ class Cluster {
   /// When to call step with DeadlineReached at the latest; nullopt: only events matter.
   std::optional<Instant> next_deadline() const;
   View view() const;
+  /// Index in transition_table() of the row that was applied last: for coverage reports.
+  std::uint32_t last_row() const;
 
  private:
   struct Impl;

@@ -81,6 +81,8 @@ struct PeerStatus {
   bool is_promotable = false;         // the sender could take over now
   BlockReason blocked = BlockReason::none;  // why not
   bool yields = false;                // the sender let go on purpose and asks the receiver to take over
+  bool is_candidate = false;          // the sender, hearing the receiver, asks it to defer so that it may become primary
+  bool insists = false;               // the operator said `prim` at the sender: it is preferred over the receiver
   bool is_probe = false;              // "are you there": the receiver answers at once
   std::uint64_t wish_id = 0;          // a command for the receiver (swap asked on the secondary); 0: none
   std::uint64_t granted_wish_id = 0;  // the newest wish of the receiver that the sender has taken up
@@ -119,6 +121,7 @@ struct Policy {
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   bool has_vip = true;
   std::array<bool, script_kinds> has_script{};       // scripts that exist; the others are not run
+  bool starts_at_boot = false;                       // boot="on": start whatever the last wish was
   std::vector<std::string> checked_interfaces;       // link loss on one of them stops the primary
   std::uint64_t config_hash = 0;
   std::uint64_t jitter_seed = 1;

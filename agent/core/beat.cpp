@@ -1,0 +1,52 @@
+// Heartbeats and the permit that goes with them. The permit is armed after the frame was sent and counts from that
+// moment, so the kernel stops answering for the VIP before a peer that heard the frame can have given up on this node.
+#include "agent/core/machine.hpp"
+
+namespace clusteragent::core {
+
+PeerStatus compose_status(const Machine& m) {
+  PeerStatus status;
+  status.node = m.policy.self;
+  status.incarnation = m.policy.incarnation;
+  status.beat = m.beat;
+  if (m.peer) {
+    status.heard_incarnation = m.peer->incarnation;
+    status.heard_beat = m.peer->beat;
+    status.heard_age = m.now - m.peer_heard_at;
+  }
+  status.state = module_state(m);
+  status.activity = activity(m);
+  status.record = m.durable.record;
+  status.holds_vip = m.holds_vip;
+  status.runs_service = m.runs_service;
+  status.blocked = why_not_promotable(m);
+  status.is_promotable = status.blocked == BlockReason::none;
+  const bool waits = m.phase == Phase::stopping || m.phase == Phase::stopped || m.phase == Phase::blocked ||
+                     (m.phase == Phase::electing && m.waiting.yield_until);
+  status.yields = waits && !m.holds_vip && !m.runs_service;
+  status.is_candidate = m.is_candidate;
+  status.insists = m.operator_insists;
+  status.wish_id = m.wish_id;
+  status.granted_wish_id = m.granted_wish_id;
+  status.config_hash = m.policy.config_hash;
+  return status;
+}
+
+void send_beat(Machine& m, bool is_probe) {
+  ++m.beat;
+  SendHeartbeat frame{compose_status(m)};
+  frame.status.is_probe = is_probe;
+  emit(m, frame);
+  const bool may_renew = m.holds_vip && m.tenure.is_durable && !m.tenure.confirm_beat && !m.tenure.is_revoked;
+  if (!may_renew) return;
+  m.permit_until = m.now + permit_lease(m.policy);
+  emit(m, SetPermit{m.tenure.epoch, *m.permit_until});
+}
+
+void revoke_permit(Machine& m) {
+  m.permit_until.reset();
+  m.tenure.is_revoked = true;
+  emit(m, RevokePermit{});
+}
+
+}  // namespace clusteragent::core

@@ -1,0 +1,393 @@
+#include "agent/core/cluster.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/base/assert.hpp"
+#include "agent/core/machine.hpp"
+#include "agent/core/names.hpp"
+#include "agent/core/transition_table.hpp"
+
+namespace clusteragent::core {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A step that goes round more often than this would be a loop in the table; the longest real chain is a stop of a
+// primary without scripts: leaving, stopping, stopped, each with its plan.
+constexpr int rounds_max = 16;
+// Answers to probes between two pulses: enough for a whole burst, too few to be used against a third party.
+constexpr std::uint32_t answers_max = 24;
+constexpr int frames_per_answer = 3;
+
+std::string_view lost_how(const Machine& m) {
+  return m.judge.is_process_gone(m.now) ? "its agent is gone" : "no heartbeat on any path";
+}
+
+std::string silence_text(const Machine& m) {
+  const auto silence = to_milliseconds(m.judge.silence(m.now));
+  return silence >= 10000 ? std::to_string(silence / 1000) + " s" : std::to_string(silence) + " ms";
+}
+
+std::string why_text(const Machine& m) {
+  if (!m.leaving.block_text.empty() && (m.phase == Phase::blocked || leaving_phases.contains(m.phase))) {
+    return m.leaving.block_text;
+  }
+  if (m.phase == Phase::prim) return std::string{lost_how(m)};
+  if (primary_phases.contains(m.phase)) {
+    if (!peer_alive(m)) return m.policy.node_names[m.policy.peer().value()] + " is not heard";
+    if (m.peer->state != ModuleState::second) {
+      return m.policy.node_names[m.policy.peer().value()] + " is in " + std::string{name_of(m.peer->state)};
+    }
+    return std::string{describe(m.peer->blocked)};
+  }
+  const BlockReason block = leaving_phases.contains(m.phase) ? m.leaving.block : why_not_promotable(m);
+  return std::string{describe(block)};
+}
+
+std::string expand(const Machine& m, std::string_view text) {
+  std::string expanded;
+  while (!text.empty()) {
+    const auto open = text.find('{');
+    expanded += text.substr(0, open);
+    if (open == std::string_view::npos) break;
+    const auto close = text.find('}', open);
+    CLUSTERAGENT_ASSERT(close != std::string_view::npos);
+    const std::string_view key = text.substr(open + 1, close - open - 1);
+    if (key == "peer") expanded += m.policy.node_names[m.policy.peer().value()];
+    else if (key == "self") expanded += m.policy.node_names[m.policy.self.value()];
+    else if (key == "silence") expanded += silence_text(m);
+    else if (key == "detail") expanded += m.detail;
+    else if (key == "why") expanded += why_text(m);
+    else CLUSTERAGENT_ASSERT(false);
+    text.remove_prefix(close + 1);
+  }
+  return expanded;
+}
+
+void apply(Machine& m, const TransitionRow& row) {
+  const auto state_before = module_state(m);
+  const auto activity_before = activity(m);
+  const std::string reason = expand(m, row.reason);
+  if (!row.log_line.empty()) note(m, Severity::event, std::string{row.log_line});
+  if (row.effect != nullptr) row.effect(m);
+  if (row.to && *row.to != m.phase) {
+    m.phase = *row.to;
+    m.reason = reason;
+  } else if (row.effect != nullptr && !reason.empty() && row.answer != Answer::refuse) {
+    note(m, Severity::info, reason);
+  }
+  m.last_row = static_cast<std::uint32_t>(&row - transition_table().data());
+  if (module_state(m) != state_before || activity(m) != activity_before) {
+    m.since = m.now;
+    m.beat_wanted = true;
+    note(m, Severity::event,
+         "Local state " + std::string{name_of(module_state(m))} + " " + std::string{name_of(activity(m))} + ": " + m.reason);
+  } else if (row.to) {
+    m.beat_wanted = true;
+  }
+}
+
+/// True when a row was applied.
+bool trigger(Machine& m, Trigger on) {
+  const TransitionRow* row = find_row(m.phase, on, gather_facts(m));
+  if (row == nullptr) return false;
+  apply(m, *row);
+  return true;
+}
+
+void settle(Machine& m) {
+  for (int round = 0; round < rounds_max; ++round) {
+    update_candidacy(m);
+    if (m.plan_active) {
+      const PlanEnd end = advance_plan(m);
+      if (end == PlanEnd::failed) {
+        m.detail = m.plan_failure;
+        m.counts_restart = true;
+        trigger(m, Trigger::plan_failed);
+        continue;
+      }
+      if (end == PlanEnd::finished) {
+        trigger(m, Trigger::plan_done);
+        continue;
+      }
+    }
+    if (!trigger(m, Trigger::facts)) return;
+  }
+  CLUSTERAGENT_ASSERT(!"the transition table goes in circles");
+}
+
+// ---- what must be true before anything else is looked at
+
+void check_permit(Machine& m) {
+  if (!m.holds_vip || !m.permit_until || m.now < *m.permit_until || !m.tenure.is_durable) return;
+  if (m.phase == Phase::leaving_primary) {
+    // On the way out there is nothing to confirm: what lapsed stays lapsed.
+    revoke_permit(m);
+    return;
+  }
+  note(m, Severity::critical,
+       "this agent stood still for " + std::to_string(to_milliseconds(m.now - *m.permit_until + permit_lease(m.policy))) +
+           " ms and its permit lapsed; the virtual IP is mute until the peer confirms that it did not take over");
+  m.permit_until.reset();
+  m.tenure.confirm_beat = m.beat + 1;
+  if (!m.judge.is_process_gone(m.now)) m.judge.listen_anew(m.now);
+  send_beat(m, true);
+}
+
+void check_confirmation(Machine& m) {
+  if (!m.tenure.confirm_beat || !primary_phases.contains(m.phase)) return;
+  const bool peer_confirms = peer_alive(m) && m.peer->heard_incarnation == m.policy.incarnation &&
+                             m.peer->heard_beat >= *m.tenure.confirm_beat && !is_primary(m.peer->state);
+  if (!peer_confirms && !m.judge.is_silent(m.now) && !m.judge.is_process_gone(m.now)) return;
+  m.tenure.confirm_beat.reset();
+  note(m, Severity::event, peer_confirms ? "the peer confirms that it did not take over; the virtual IP answers again"
+                                         : "the peer is not heard; the virtual IP answers again");
+  emit(m, AcquireVip{make_token(m), m.tenure.epoch});
+  m.beat_wanted = true;
+  m.announce_when_peer_lets_go = true;
+}
+
+// ---- the peer
+
+void adopt_record(Machine& m, const Record& seen) {
+  if (primary_phases.contains(m.phase) || !is_newer(seen, m.desired.record)) return;
+  m.desired.record = seen;
+  request_persist(m);
+}
+
+void note_peer(Machine& m, const PeerStatus* before) {
+  const PeerStatus& status = *m.peer;
+  if (m.noted_peer_state != status.state || m.noted_peer_activity != status.activity) {
+    m.noted_peer_state = status.state;
+    m.noted_peer_activity = status.activity;
+    note(m, Severity::event,
+         "Remote state " + std::string{name_of(status.state)} + " " + std::string{name_of(status.activity)});
+  }
+  const bool mismatch = status.config_hash != m.policy.config_hash;
+  if (mismatch && !m.noted_config_mismatch) {
+    note(m, Severity::critical, "the configurations of the two nodes differ; compare them with clusteragent config show "
+                                "on both nodes");
+  }
+  m.noted_config_mismatch = mismatch;
+  if (primary_phases.contains(m.phase) && m.holds_vip) {
+    const bool rival = is_primary(status.state) && status.holds_vip;
+    const bool returned = before == nullptr || before->incarnation != status.incarnation || m.peer_was_lost;
+    if (rival && !m.announce_when_peer_lets_go) {
+      note(m, Severity::critical, "split brain: both nodes are primary; the newer epoch stays");
+    }
+    if (rival) m.announce_when_peer_lets_go = true;
+    // keepalived's most reported complaint: after a conflict nobody announces, and clients stay with the loser.
+    if (returned || (m.announce_when_peer_lets_go && !rival)) {
+      emit(m, AnnounceVip{});
+      m.announce_when_peer_lets_go = rival;
+    }
+  }
+  m.peer_was_lost = false;
+}
+
+void on_wish(Machine& m) {
+  if (m.peer->wish_id == 0 || m.peer->wish_id == m.granted_wish_id) return;
+  const bool is_new_life = m.granted_wish_id == 0 && m.beat == 0;
+  m.granted_wish_id = m.peer->wish_id;
+  if (is_new_life) return;
+  m.detail = "Action swap called by the administrator on " + m.policy.node_names[m.policy.peer().value()];
+  m.counts_restart = false;
+  note(m, Severity::user, m.detail);
+  trigger(m, Trigger::op_swap);
+}
+
+void answer_probe(Machine& m) {
+  for (int copy = 0; copy < frames_per_answer && m.answers_left > 0; ++copy, --m.answers_left) send_beat(m, false);
+}
+
+void on_frame(Machine& m, const PeerStatus& status) {
+  if (status.node != m.policy.peer()) return;
+  if (m.peer && m.peer->incarnation == status.incarnation && status.beat <= m.peer->beat) return;
+  const bool wakes_candidate = status.is_candidate && (!m.peer || !m.peer->is_candidate);
+  const std::optional<PeerStatus> before = m.peer;
+  if (before && before->incarnation != status.incarnation) m.granted_wish_id = 0;
+  m.peer = status;
+  m.peer_heard_at = m.now;
+  m.peer_is_incompatible = false;
+  m.judge.heard(m.now);
+  if (is_primary(status.state)) m.guard_released.reset();
+  adopt_record(m, status.record);
+  note_peer(m, before ? &*before : nullptr);
+  if (status.state == ModuleState::second && status.activity == Activity::ready) {
+    if (!m.tenure.second_ready_since) m.tenure.second_ready_since = m.now;
+  } else {
+    m.tenure.second_ready_since.reset();
+  }
+  on_wish(m);
+  check_confirmation(m);
+  if (status.is_probe) answer_probe(m);
+  if (wakes_candidate) m.beat_wanted = true;
+}
+
+// ---- events
+
+struct Handler {
+  Machine& m;
+
+  void operator()(const FrameReceived& event) const { on_frame(m, event.status); }
+
+  void operator()(const PeerProcessGone&) const { m.judge.process_gone(); }
+
+  void operator()(const PeerGuardReleased& event) const {
+    m.judge.process_gone();
+    m.guard_released = event.epoch;
+  }
+
+  void operator()(const PeerIncompatible& event) const {
+    if (!m.peer_is_incompatible) {
+      m.incompatible_text = "the peer speaks protocol versions " + std::to_string(event.version_min) + " to " +
+                            std::to_string(event.version_max) + ", this agent none of them; upgrade the older agent";
+      note(m, Severity::critical, m.incompatible_text);
+    }
+    m.peer_is_incompatible = true;
+    m.incompatible_at = m.now;
+    m.judge.heard(m.now);
+  }
+
+  void operator()(const LinkChanged& event) const {
+    const auto found = m.links.find(event.interface);
+    if (found == m.links.end() || found->second.has_link == event.has_link) return;
+    found->second = LinkState{event.has_link, m.now};
+    note(m, event.has_link ? Severity::info : Severity::critical,
+         "Resource intf." + event.interface + " set to " + (event.has_link ? "up" : "down") + " by intfcheck");
+    if (event.has_link && m.holds_vip) emit(m, AnnounceVip{});
+  }
+
+  void operator()(const VipConflict& event) const {
+    note(m, Severity::critical, event.mac + " also answers for the virtual IP " + event.address +
+                                    "; find that machine, this node announces again");
+    if (m.holds_vip && !m.tenure.confirm_beat) emit(m, AnnounceVip{});
+  }
+
+  void operator()(const VipLost& event) const {
+    if (!m.holds_vip || !primary_phases.contains(m.phase) || m.tenure.confirm_beat || m.tenure.is_revoked) return;
+    note(m, Severity::critical, "the virtual IP " + event.address + " vanished from its interface; setting it again");
+    emit(m, AcquireVip{make_token(m), m.tenure.epoch});
+  }
+
+  void operator()(const ProcessFailed& event) const {
+    m.detail = event.detail;
+    m.counts_restart = true;
+    note(m, Severity::critical, event.detail);
+    switch (event.action) {
+      case FailureAction::restart: trigger(m, Trigger::process_restart); break;
+      case FailureAction::stopstart: trigger(m, Trigger::process_stopstart); break;
+      case FailureAction::stop: trigger(m, Trigger::process_stop); break;
+    }
+  }
+
+  void operator()(const ActionFinished& event) const {
+    if (m.persist_token == event.token) {
+      on_persist_finished(m, event.outcome, event.detail);
+      return;
+    }
+    on_step_finished(m, event);
+  }
+
+  void operator()(const DeadlineReached&) const {
+    if (m.persist_retry_at && m.now >= *m.persist_retry_at) {
+      m.persist_retry_at.reset();
+      request_persist(m);
+    }
+    if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
+  }
+
+  void operator()(const OperatorRequest& event) const;
+};
+
+Trigger trigger_of(Verb verb) {
+  switch (verb) {
+    case Verb::start: return Trigger::op_start;
+    case Verb::stop: return Trigger::op_stop;
+    case Verb::restart: return Trigger::op_restart;
+    case Verb::stopstart: return Trigger::op_stopstart;
+    case Verb::swap: return Trigger::op_swap;
+    case Verb::prim: return Trigger::op_prim;
+    case Verb::second: return Trigger::op_second;
+  }
+  CLUSTERAGENT_ASSERT(false);
+}
+
+void Handler::operator()(const OperatorRequest& event) const {
+  const bool is_administrator = event.identity.empty();
+  const std::string& who = is_administrator ? event.asked_by : event.identity;
+  m.detail = "Action " + std::string{name_of(event.verb)} + " called by " + who;
+  m.counts_restart = !is_administrator;
+  if (event.verb == Verb::prim) m.operator_forces = event.force;
+  const TransitionRow* row = find_row(m.phase, trigger_of(event.verb), gather_facts(m));
+  CLUSTERAGENT_ASSERT(row != nullptr);
+  const bool accepts = row->answer == Answer::accept;
+  note(m, Severity::user, m.detail + (accepts ? "" : " (refused)"));
+  if (accepts && is_administrator) m.budget.reset();
+  if (!accepts || primary_phases.contains(m.phase)) m.operator_forces = false;
+  const std::string message = expand(m, row->reason);
+  apply(m, *row);
+  emit(m, Reply{event.request, accepts, message});
+}
+
+void send_due_beats(Machine& m) {
+  const bool probe = m.judge.take_due_probe(m.now);
+  if (m.now >= m.next_beat_at) {
+    m.beat_wanted = true;
+    m.answers_left = answers_max;
+    // Beats that a stall has made late are not made up for.
+    m.next_beat_at = std::max(m.next_beat_at + m.policy.pulse, m.now + m.policy.pulse / 2);
+  }
+  if (m.beat_wanted || probe) send_beat(m, probe);
+  m.beat_wanted = false;
+}
+
+void track_peer_loss(Machine& m) {
+  if (!m.peer || m.peer_was_lost || !peer_lost(m)) return;
+  m.peer_was_lost = true;
+  m.noted_peer_state.reset();
+  note(m, Severity::event, "Remote state UNKNOWN: " + std::string{lost_how(m)});
+}
+
+}  // namespace
+
+struct Cluster::Impl {
+  Machine machine;
+};
+
+Cluster::Cluster(Policy policy, const DurableState& durable, Instant now)
+    : impl_{std::make_unique<Impl>(Impl{Machine{std::move(policy), durable, now}})} {}
+Cluster::~Cluster() = default;
+Cluster::Cluster(Cluster&&) noexcept = default;
+Cluster& Cluster::operator=(Cluster&&) noexcept = default;
+
+void Cluster::step(Instant now, const Event& event, ActionList& out) {
+  Machine& m = impl_->machine;
+  CLUSTERAGENT_ASSERT(now >= m.now);
+  m.now = now;
+  m.out = &out;
+  m.detail.clear();
+  m.counts_restart = true;
+  check_permit(m);
+  std::visit(Handler{m}, event);
+  check_confirmation(m);
+  track_peer_loss(m);
+  settle(m);
+  send_due_beats(m);
+  m.out = nullptr;
+}
+
+std::optional<Instant> Cluster::next_deadline() const {
+  const Machine& m = impl_->machine;
+  Instant earliest = m.next_beat_at;
+  if (const auto verdict = m.judge.next_deadline(m.now)) earliest = std::min(earliest, *verdict);
+  if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
+  return earliest;
+}
+
+std::uint32_t Cluster::last_row() const { return impl_->machine.last_row; }
+
+View Cluster::view() const { return make_view(impl_->machine); }
+
+}  // namespace clusteragent::core

@@ -1,0 +1,42 @@
+// One write at a time; what changed meanwhile goes with the next one. Nothing waits for a write except the step that
+// needs it, so a disk that hangs delays a take-over and never a heartbeat.
+#include "agent/core/machine.hpp"
+
+namespace clusteragent::core {
+namespace {
+
+constexpr Duration persist_retry_after = std::chrono::seconds{1};
+
+}  // namespace
+
+void request_persist(Machine& m) {
+  m.desired.restarts_used = m.budget.used(m.now);
+  m.desired.restart_window_left = m.budget.window_left(m.now);
+  if (m.persist_token || m.desired == m.durable) return;
+  m.persist_token = make_token(m);
+  m.persist_in_flight = m.desired;
+  m.persist_retry_at.reset();
+  emit(m, PersistState{*m.persist_token, m.desired});
+}
+
+void on_persist_finished(Machine& m, Outcome outcome, const std::string& detail) {
+  m.persist_token.reset();
+  if (outcome == Outcome::success) {
+    m.durable = m.persist_in_flight;
+    m.persist_failure.clear();
+    if (m.tenure.epoch == m.durable.record.epoch && m.durable.record.holder == m.policy.self) {
+      m.tenure.is_durable = true;
+    }
+    request_persist(m);
+    return;
+  }
+  if (m.persist_failure != detail) {
+    note(m, Severity::critical, "cannot write the state file: " + detail + "; trying again");
+  }
+  m.persist_failure = detail;
+  // The failed write may have reached the disk all the same: its epoch is spent.
+  m.epoch_floor = std::max(m.epoch_floor, m.persist_in_flight.record.epoch);
+  m.persist_retry_at = m.now + persist_retry_after;
+}
+
+}  // namespace clusteragent::core

@@ -1,0 +1,120 @@
+#include "agent/core/facts.hpp"
+
+#include <algorithm>
+
+namespace clusteragent::core {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A node is settled as secondary for this long before the service is moved back to it.
+Duration fall_back_after(const Policy& policy) { return std::max<Duration>(policy.timeout, seconds{1}); }
+
+Duration link_settle(const Policy& policy) { return std::min<Duration>(policy.timeout / 2, seconds{1}); }
+
+// How long before the deaf peer's verdict this node lets go: time to drop the VIP, and for its own next look.
+Duration give_way_before(const Policy& policy) { return std::min<Duration>(policy.timeout / 4, milliseconds{500}); }
+
+std::optional<Instant> peer_verdict_on_us(const Machine& m) {
+  if (!peer_alive(m) || m.peer->heard_incarnation != m.policy.incarnation) return std::nullopt;
+  if (m.peer->state != ModuleState::second || !m.peer->is_promotable) return std::nullopt;
+  return m.peer_heard_at - m.peer->heard_age + m.policy.timeout - give_way_before(m.policy);
+}
+
+// While the peer still hears this node its frames keep moving the verdict; only a peer whose own reports say that half
+// of the timeout has passed without one is deaf.
+bool peer_will_give_up(const Machine& m) {
+  const auto verdict = peer_verdict_on_us(m);
+  return verdict && m.now >= *verdict && m.peer->heard_age >= m.policy.timeout / 2;
+}
+
+bool fall_back_is_due(const Machine& m) {
+  if (m.phase != Phase::prim || m.policy.default_primary != m.policy.peer()) return false;
+  if (!peer_alive(m) || !m.peer->is_promotable || m.peer->activity != Activity::ready) return false;
+  if (m.tenure.fell_back && m.tenure.fell_back_to == m.peer->incarnation) return false;
+  return m.tenure.second_ready_since && m.now >= *m.tenure.second_ready_since + fall_back_after(m.policy);
+}
+
+bool guard_released(const Machine& m) {
+  return m.guard_released && m.peer && *m.guard_released >= m.peer->record.epoch && m.judge.is_process_gone(m.now);
+}
+
+bool peer_does_not_lead(const Machine& m) {
+  if (m.peer_is_incompatible) return false;
+  if (peer_grants(m)) return true;
+  if (guard_released(m)) return true;
+  if (m.judge.is_silent(m.now)) return true;
+  const bool was_harmless = m.peer && !is_primary(m.peer->state) && !m.peer->holds_vip && !m.peer->runs_service;
+  return m.judge.is_process_gone(m.now) && was_harmless;
+}
+
+bool block_is_over(const Machine& m) {
+  switch (m.waiting.block) {
+    case BlockReason::interface_down: return links_are_up(m);
+    case BlockReason::peer_incompatible: return !m.peer_is_incompatible;
+    case BlockReason::service_failed: return !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
+    case BlockReason::operator_hold: return !m.operator_hold;
+    case BlockReason::failover_off:
+    case BlockReason::not_up_to_date: return m.operator_insists;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+Facts gather_facts(const Machine& m) {
+  Facts f;
+  f.peer_is_alive = peer_alive(m);
+  f.peer_is_lost = peer_lost(m);
+  f.peer_is_incompatible = m.peer_is_incompatible;
+  f.peer_is_primary = f.peer_is_alive && is_primary(m.peer->state);
+  f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > m.tenure.epoch;
+  f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
+  f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;
+  f.peer_holds_newer_record =
+      f.peer_is_alive && m.peer->record.epoch > std::max(m.tenure.epoch, m.desired.record.epoch);
+  f.peer_will_give_up_on_us = peer_will_give_up(m);
+  f.may_lead = why_not_promotable(m) == BlockReason::none;
+  f.peer_does_not_lead = peer_does_not_lead(m);
+  f.has_yielded = m.waiting.yield_until.has_value();
+  f.hold_is_over = (!m.waiting.hold_until || m.now >= *m.waiting.hold_until) &&
+                   (!m.waiting.yield_until || m.now >= *m.waiting.yield_until);
+  f.is_blocked_by_hold = m.waiting.hold_until.has_value();
+  f.links_are_up = links_are_up(m);
+  f.failover = m.policy.failover;
+  f.insists = m.operator_insists;
+  f.forces = m.operator_forces;
+  f.operator_hold = m.operator_hold;
+  f.tenure_is_durable = m.tenure.is_durable;
+  f.holds_vip = m.holds_vip;
+  f.block_is_over = block_is_over(m);
+  f.guard_released = guard_released(m);
+  f.peer_stays_away = f.peer_is_alive && !f.peer_is_primary && f.peer_does_not_lead;
+  f.destination = m.leaving.destination;
+  f.is_administrator = !m.counts_restart;
+  f.budget_allows = f.is_administrator || m.policy.restart_window == Duration::zero() ||
+                    m.budget.used(m.now) < m.budget.max();
+  f.fall_back_is_due = fall_back_is_due(m);
+  f.is_up_to_date = m.desired.record.sync_set.contains(m.policy.self);
+  return f;
+}
+
+std::optional<Instant> next_fact_deadline(const Machine& m) {
+  std::optional<Instant> earliest;
+  const auto consider = [&](std::optional<Instant> at) {
+    if (at && *at > m.now && (!earliest || *at < *earliest)) earliest = at;
+  };
+  consider(m.waiting.hold_until);
+  consider(m.waiting.yield_until);
+  consider(m.persist_retry_at);
+  for (const auto& [name, link] : m.links) {
+    if (!link.has_link) consider(link.since + link_settle(m.policy));
+  }
+  if (primary_phases.contains(m.phase)) consider(peer_verdict_on_us(m));
+  if (m.tenure.second_ready_since) consider(*m.tenure.second_ready_since + fall_back_after(m.policy));
+  if (m.peer_is_incompatible) consider(m.incompatible_at + m.policy.timeout);
+  return earliest;
+}
+
+}  // namespace clusteragent::core

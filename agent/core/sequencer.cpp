@@ -1,0 +1,187 @@
+// Carries a plan out, one step after the other. A step that needs an answer holds the plan until ActionFinished; steps
+// that need none are emitted in the same go.
+#include "agent/base/assert.hpp"
+#include "agent/core/machine.hpp"
+#include "agent/core/names.hpp"
+
+namespace clusteragent::core {
+namespace {
+
+void mark_started(Machine& m, ScriptKind script) {
+  switch (script) {
+    case ScriptKind::start_both: m.running.both = true; break;
+    case ScriptKind::start_prim:
+      m.running.prim = true;
+      m.runs_service = true;
+      break;
+    case ScriptKind::start_second: m.running.second = true; break;
+    case ScriptKind::start_sec: m.running.sec = true; break;
+    default: break;
+  }
+}
+
+void mark_stopped(Machine& m, ScriptKind script) {
+  switch (script) {
+    case ScriptKind::stop_both: m.running.both = false; break;
+    case ScriptKind::stop_prim:
+    case ScriptKind::prestart:
+      m.running.prim = false;
+      m.runs_service = false;
+      break;
+    case ScriptKind::stop_second: m.running.second = false; break;
+    case ScriptKind::stop_sec: m.running.sec = false; break;
+    default: break;
+  }
+}
+
+Duration limit_of(const Machine& m, const Step& step) {
+  if (step.kind == StepKind::start_script) return m.policy.start_limit;
+  return step.is_force ? m.policy.force_limit : m.policy.stop_limit;
+}
+
+/// True when the plan has to wait for the script's end.
+bool issue_script(Machine& m, const Step& step) {
+  if (step.kind == StepKind::start_script) mark_started(m, step.script);
+  if (!m.policy.has_script[static_cast<std::size_t>(step.script)]) {
+    if (step.kind == StepKind::stop_script || step.script == ScriptKind::prestart) mark_stopped(m, step.script);
+    return false;
+  }
+  m.awaited = make_token(m);
+  emit(m, RunScript{*m.awaited, step.script, step.is_force, m.plan.from, m.plan.to, m.plan.action, limit_of(m, step)});
+  return true;
+}
+
+void issue_acquire(Machine& m) {
+  m.awaited = make_token(m);
+  m.holds_vip = true;
+  m.permit_until = m.now + permit_lease(m.policy);
+  emit(m, SetPermit{m.tenure.epoch, *m.permit_until});
+  emit(m, AcquireVip{*m.awaited, m.tenure.epoch});
+}
+
+void issue_release(Machine& m) {
+  revoke_permit(m);
+  m.awaited = make_token(m);
+  emit(m, ReleaseVip{*m.awaited});
+}
+
+enum class Issue : std::uint8_t { done, waits };
+
+Issue issue(Machine& m, const Step& step) {
+  switch (step.kind) {
+    case StepKind::persist_tenure:
+      if (m.tenure.is_durable) return Issue::done;
+      m.persist_failure.clear();
+      m.desired.record = Record{m.tenure.epoch, Revision{0}, m.policy.self, m.desired.record.sync_set};
+      m.desired.was_primary = true;
+      request_persist(m);
+      return Issue::waits;
+    case StepKind::acquire_vip:
+      if (!m.policy.has_vip) return Issue::done;
+      issue_acquire(m);
+      return Issue::waits;
+    case StepKind::release_vip:
+      if (!m.holds_vip) return Issue::done;
+      issue_release(m);
+      return Issue::waits;
+    case StepKind::start_script:
+    case StepKind::stop_script: return issue_script(m, step) ? Issue::waits : Issue::done;
+    case StepKind::arm: emit(m, ArmWatch{step.watch_class}); return Issue::done;
+    case StepKind::disarm: emit(m, DisarmWatch{step.watch_class}); return Issue::done;
+  }
+  CLUSTERAGENT_ASSERT(false);
+}
+
+bool is_script(const Step& step) {
+  return step.kind == StepKind::start_script || step.kind == StepKind::stop_script;
+}
+
+std::string script_failure(const Step& step, const ActionFinished& finished) {
+  std::string text{name_of(step.script)};
+  if (step.is_force) text += " force";
+  text += finished.outcome == Outcome::timed_out ? " did not end in time and was killed" : " failed";
+  if (!finished.detail.empty()) text += ": " + finished.detail;
+  return text;
+}
+
+void take_script_end(Machine& m, const Step step, const ActionFinished& finished) {
+  const bool ok = finished.outcome == Outcome::success;
+  if (!ok) {
+    m.last_script_failure = script_failure(step, finished);
+    note(m, Severity::critical, m.last_script_failure);
+  }
+  if (step.kind == StepKind::stop_script) {
+    if (!ok && !step.is_force) {
+      Step again = step;
+      again.is_force = true;
+      m.plan.steps.insert(m.plan.steps.begin() + static_cast<std::ptrdiff_t>(m.plan.next), again);
+      return;
+    }
+    mark_stopped(m, step.script);
+    return;
+  }
+  if (ok && step.script == ScriptKind::prestart) mark_stopped(m, step.script);
+  if (!ok && step.fails_plan) m.plan_failure = m.last_script_failure;
+}
+
+}  // namespace
+
+void begin_plan(Machine& m, Plan plan, bool lets_script_end) {
+  if (m.plan_active && m.awaited && m.plan.next > 0 && is_script(m.plan.steps[m.plan.next - 1])) {
+    CLUSTERAGENT_ASSERT(!m.orphan_script);
+    m.orphan_script = m.awaited;
+    if (!lets_script_end) emit(m, CancelScript{*m.awaited});
+  }
+  m.plan = std::move(plan);
+  m.plan_active = true;
+  m.awaited.reset();
+  m.plan_failure.clear();
+}
+
+PlanEnd advance_plan(Machine& m) {
+  while (m.plan_failure.empty() && !m.awaited && !m.plan.is_finished()) {
+    const Step step = m.plan.steps[m.plan.next];
+    if (is_script(step) && m.orphan_script) return PlanEnd::running;
+    if (step.kind == StepKind::persist_tenure && m.persist_token) return PlanEnd::running;
+    if (step.kind == StepKind::persist_tenure && !m.persist_failure.empty() && m.desired.record.epoch == m.tenure.epoch) {
+      m.plan_failure = "the new epoch cannot be written: " + m.persist_failure;
+      m.desired.record = m.durable.record;
+      m.desired.was_primary = m.durable.was_primary;
+      break;
+    }
+    if (issue(m, step) == Issue::waits && step.kind == StepKind::persist_tenure) return PlanEnd::running;
+    ++m.plan.next;
+  }
+  if (!m.plan_failure.empty()) {
+    m.plan_active = false;
+    return PlanEnd::failed;
+  }
+  if (m.awaited || !m.plan.is_finished()) return PlanEnd::running;
+  m.plan_active = false;
+  return PlanEnd::finished;
+}
+
+bool on_step_finished(Machine& m, const ActionFinished& finished) {
+  if (m.orphan_script == finished.token) {
+    m.orphan_script.reset();
+    return true;
+  }
+  if (!m.plan_active || m.awaited != finished.token) return false;
+  m.awaited.reset();
+  CLUSTERAGENT_ASSERT(m.plan.next > 0);
+  const Step step = m.plan.steps[m.plan.next - 1];
+  if (is_script(step)) {
+    take_script_end(m, step, finished);
+  } else if (step.kind == StepKind::release_vip) {
+    m.holds_vip = false;
+    m.beat_wanted = true;
+    if (finished.outcome != Outcome::success) {
+      note(m, Severity::critical, "the virtual IP could not be removed (" + finished.detail + "); the kernel mutes it");
+    }
+  } else if (finished.outcome != Outcome::success) {
+    m.plan_failure = "the virtual IP could not be set: " + finished.detail;
+  }
+  return true;
+}
+
+}  // namespace clusteragent::core

@@ -1,0 +1,79 @@
+#include "agent/core/view.hpp"
+
+#include "agent/core/machine.hpp"
+#include "agent/core/names.hpp"
+
+namespace clusteragent::core {
+namespace {
+
+std::string doing(const Machine& m) {
+  if (m.orphan_script) return "ending a script";
+  if (!m.plan_active) return {};
+  const std::size_t index = m.awaited && m.plan.next > 0 ? m.plan.next - 1 : m.plan.next;
+  if (index >= m.plan.steps.size()) return {};
+  const Step& step = m.plan.steps[index];
+  switch (step.kind) {
+    case StepKind::persist_tenure: return "writing epoch " + std::to_string(m.tenure.epoch.value());
+    case StepKind::acquire_vip: return "setting the virtual IP";
+    case StepKind::release_vip: return "removing the virtual IP";
+    case StepKind::start_script:
+    case StepKind::stop_script: return std::string{name_of(step.script)} + (step.is_force ? " force" : "");
+    case StepKind::arm:
+    case StepKind::disarm: return {};
+  }
+  return {};
+}
+
+std::string remedy(const Machine& m) {
+  if (m.phase == Phase::stopped) return "clusteragent start";
+  if (m.phase != Phase::blocked) return {};
+  switch (m.waiting.block) {
+    case BlockReason::failover_off:
+    case BlockReason::operator_hold: return "clusteragent prim";
+    case BlockReason::not_up_to_date: return "start the other node, or clusteragent prim --force (loses its writes)";
+    case BlockReason::interface_down: return "plug the cable in";
+    case BlockReason::peer_incompatible: return "upgrade the older agent";
+    case BlockReason::service_failed: return "correct the cause; clusteragent log shows it";
+    default: return {};
+  }
+}
+
+PeerView view_peer(const Machine& m) {
+  PeerView view;
+  view.is_silent = !m.peer || m.judge.is_silent(m.now);
+  view.is_process_gone = m.judge.is_process_gone(m.now);
+  view.is_incompatible = m.peer_is_incompatible;
+  if (!m.peer) return view;
+  view.was_ever_heard = true;
+  view.last_heard = m.peer_heard_at;
+  view.status = *m.peer;
+  view.is_deaf_to_us = peer_alive(m) && (m.peer->heard_incarnation != m.policy.incarnation ||
+                                         m.peer->heard_age >= m.policy.timeout / 2);
+  return view;
+}
+
+}  // namespace
+
+View make_view(const Machine& m) {
+  View view;
+  view.state = module_state(m);
+  view.activity = activity(m);
+  view.since = m.since;
+  view.reason = m.reason;
+  view.doing = doing(m);
+  view.remedy = remedy(m);
+  view.record = m.durable.record;
+  view.holds_vip = m.holds_vip;
+  view.permit_until = m.permit_until;
+  view.blocked = why_not_promotable(m);
+  view.is_promotable = view.blocked == BlockReason::none;
+  view.last_script_failure = m.last_script_failure;
+  view.restarts_used = m.budget.used(m.now);
+  view.restarts_max = m.budget.max();
+  view.restart_window_ends = m.budget.window_ends();
+  view.peer = view_peer(m);
+  if (peer_alive(m)) view.config_matches = m.peer->config_hash == m.policy.config_hash;
+  return view;
+}
+
+}  // namespace clusteragent::core

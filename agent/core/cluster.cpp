@@ -33,8 +33,8 @@ std::string why_text(const Machine& m) {
   if (!m.leaving.block_text.empty() && (m.phase == Phase::blocked || leaving_phases.contains(m.phase))) {
     return m.leaving.block_text;
   }
-  if (m.phase == Phase::prim) return std::string{lost_how(m)};
   if (primary_phases.contains(m.phase)) {
+    if (m.peer && peer_lost(m)) return std::string{lost_how(m)};
     if (!peer_alive(m)) return m.policy.node_names[m.policy.peer().value()] + " is not heard";
     if (m.peer->state != ModuleState::second) {
       return m.policy.node_names[m.policy.peer().value()] + " is in " + std::string{name_of(m.peer->state)};

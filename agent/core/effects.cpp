@@ -106,7 +106,11 @@ void settle_stopped(Machine& m) {
   request_persist(m);
 }
 
-void begin_election(Machine& m) { m.waiting = {}; }
+void begin_election(Machine& m) {
+  // Silence heard through a dead cable says nothing about the peer.
+  if (m.waiting.block == BlockReason::interface_down) m.judge.listen_anew(m.now);
+  m.waiting = {};
+}
 
 void begin_waiting_after_leaving(Machine& m) {
   m.waiting = {};

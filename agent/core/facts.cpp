@@ -88,6 +88,7 @@ Facts gather_facts(const Machine& m) {
   f.operator_hold = m.operator_hold;
   f.tenure_is_durable = m.tenure.is_durable;
   f.holds_vip = m.holds_vip;
+  f.is_dropping_vip = m.tenure.is_revoked;
   f.block_is_over = block_is_over(m);
   f.guard_released = guard_released(m);
   f.peer_stays_away = f.peer_is_alive && !f.peer_is_primary && f.peer_does_not_lead;

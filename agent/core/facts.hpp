@@ -28,6 +28,7 @@ struct Facts {
   bool operator_hold = false;
   bool tenure_is_durable = false;
   bool holds_vip = false;
+  bool is_dropping_vip = false;       // its permit is revoked for good
   bool fall_back_is_due = false;      // defaultprim names the peer, and it is ready
   bool is_up_to_date = false;
   bool block_is_over = false;         // what held the node in WAIT NotReady is gone

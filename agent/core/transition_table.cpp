@@ -106,7 +106,7 @@ constexpr TransitionRow rows[] = {
 
     // ---- leaving
     {"conflict_while_leaving", {leaving_primary}, Trigger::facts,
-     [](F f) { return f.peer_is_newer_primary && f.holds_vip; }, "the peer is primary under a newer epoch", std::nullopt,
+     [](F f) { return f.peer_is_newer_primary && f.holds_vip && !f.is_dropping_vip; }, "the peer is primary under a newer epoch", std::nullopt,
      drop_vip_now, Answer::none, "{peer} is primary under a newer epoch; the virtual IP is dropped at once"},
     {"settled", any, Trigger::facts, [](F) { return false; }, "never", std::nullopt, nullptr, Answer::none, ""},
 

@@ -320,6 +320,7 @@ void Handler::operator()(const OperatorRequest& event) const {
   m.detail = "Action " + std::string{name_of(event.verb)} + " called by " + who;
   m.counts_restart = !is_administrator;
   if (event.verb == Verb::prim) m.operator_forces = event.force;
+  if (event.verb == Verb::stop) m.keeps_wish = event.is_shutdown && m.desired.is_wanted;
   const TransitionRow* row = find_row(m.phase, trigger_of(event.verb), gather_facts(m));
   CLUSTERAGENT_ASSERT(row != nullptr);
   const bool accepts = row->answer == Answer::accept;

@@ -66,13 +66,14 @@ void leave_second(Machine& m, Destination destination, std::string_view action) 
 }
 
 void want_running(Machine& m, bool wanted) {
-  m.desired.is_wanted = wanted;
+  m.desired.is_wanted = wanted || m.keeps_wish;
   request_persist(m);
 }
 
 }  // namespace
 
 void begin_start(Machine& m) {
+  m.keeps_wish = false;
   want_running(m, true);
   m.waiting = {};
   Plan plan = make_plan(m, ModuleState::wait, "start");

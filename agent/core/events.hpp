@@ -56,6 +56,7 @@ struct OperatorRequest {
   bool force = false;
   std::string identity;  // of `-i`: a script or checker asked, not the administrator; empty: the administrator
   std::string asked_by;  // for the log: user name or SYSTEM
+  bool is_shutdown = false;  // stop because the agent or the machine goes down: the module starts again with the agent
 };
 struct DeadlineReached {};
 

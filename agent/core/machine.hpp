@@ -69,6 +69,7 @@ struct Machine {
   Leaving leaving;
   Tenure tenure;
   Waiting waiting;
+  bool keeps_wish = false;             // the stop under way is a shutdown: the module is still wanted
   bool operator_hold = false;          // `second`: never a candidate
   bool operator_insists = false;       // `prim`: preferred
   bool operator_forces = false;        // `prim --force`

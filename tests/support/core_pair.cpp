@@ -42,7 +42,11 @@ void CorePair::tell(int node, const Event& event) {
 }
 
 void CorePair::operate(int node, Verb verb, bool force, std::string identity) {
-  tell(node, OperatorRequest{RequestId{next_request_++}, verb, force, std::move(identity), "administrator"});
+  tell(node, OperatorRequest{RequestId{next_request_++}, verb, force, std::move(identity), "administrator", false});
+}
+
+void CorePair::shut_down(int node) {
+  tell(node, OperatorRequest{RequestId{next_request_++}, Verb::stop, false, "shutdown", "SYSTEM", true});
 }
 
 void CorePair::start_both() {

@@ -17,6 +17,7 @@ class CorePair {
 
   void run_for(Duration duration);
   void operate(int node, core::Verb verb, bool force = false, std::string identity = {});
+  void shut_down(int node);
   void tell(int node, const core::Event& event);
   void start_both();
 

@@ -124,5 +124,15 @@ TEST(Operator, the_wish_that_the_module_runs_survives_the_agent) {
   EXPECT_FALSE(pair.disk[0].is_wanted);
 }
 
+TEST(Operator, a_shutdown_stops_the_module_and_keeps_the_wish_that_it_runs) {
+  CorePair pair;
+  pair.start_both();
+  pair.shut_down(0);
+  pair.run_for(seconds{1});
+  EXPECT_EQ(pair.state(0), "STOP NotReady");
+  EXPECT_EQ(pair.state(1), "ALONE Ready");
+  EXPECT_TRUE(pair.disk[0].is_wanted);
+}
+
 }  // namespace
 }  // namespace clusteragent::core

@@ -56,6 +56,7 @@ PeerView view_peer(const Machine& m) {
 
 View make_view(const Machine& m) {
   View view;
+  view.self = m.policy.self;
   view.state = module_state(m);
   view.activity = activity(m);
   view.since = m.since;
@@ -64,6 +65,7 @@ View make_view(const Machine& m) {
   view.remedy = remedy(m);
   view.record = m.durable.record;
   view.holds_vip = m.holds_vip;
+  view.runs_service = m.runs_service;
   view.permit_until = m.permit_until;
   view.blocked = why_not_promotable(m);
   view.is_promotable = view.blocked == BlockReason::none;

@@ -19,6 +19,7 @@ struct PeerView {
 };
 
 struct View {
+  NodeId self;
   ModuleState state = ModuleState::stop;
   Activity activity = Activity::not_ready;
   Instant since;                   // of the present state and activity
@@ -27,6 +28,7 @@ struct View {
   std::string remedy;              // the command that would change a blocked state; empty: none
   Record record;
   bool holds_vip = false;
+  bool runs_service = false;       // the application may be running here
   std::optional<Instant> permit_until;
   bool is_promotable = false;
   BlockReason blocked = BlockReason::none;

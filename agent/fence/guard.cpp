@@ -1,0 +1,347 @@
+#include "agent/fence/guard.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/fence/guard_acts.hpp"
+#include "agent/fence/guard_input.hpp"
+#include "agent/fence/guard_protocol.hpp"
+
+namespace clusteragent::fence {
+namespace {
+
+// A former guard may still be stopping the application; it is done by its own limit.
+constexpr std::int64_t lock_poll_ns = 10'000'000;
+constexpr std::int64_t forever = INT64_MAX;
+constexpr int strings_max = 512;  // of argv and of the environment, each
+// The release says to a peer what it would else find out by its timeout: a few in a row outlast a short loss.
+constexpr int release_repeats = 5;
+constexpr useconds_t release_pause_us = 2000;
+// A killed group is gone at once unless it hangs in the kernel; then the peer's timeout has to do.
+constexpr std::int64_t kill_wait_ns = 2'000'000'000;
+
+struct Storage {
+  alignas(16) std::byte bytes[guard_message_bytes_max];
+  std::size_t size = 0;
+  std::span<const std::byte> message() const { return {bytes, size}; }
+};
+
+/// Everything lives in one static object: its pages are locked before they are needed.
+class Guard {
+ public:
+  int run(int descriptor);
+
+ private:
+  // The agent's messages
+  void receive();
+  void take(std::span<const std::byte> message);
+  void take_config();
+  void try_lock();
+  void report(ToAgent kind, int value);
+
+  // Time
+  std::int64_t next_deadline() const;
+  void wait();
+  void act_on_time(std::int64_t now);
+
+  // Acts
+  void agent_died();
+  bool drop_addresses();
+  void stop_service();
+  void check_stop();
+  void stop_ended(int exit_code);
+  void release_and_end();
+
+  bool holds(std::uint32_t what) const { return (permit_.holds & what) != 0; }
+
+  int agent_ = -1;
+  int agent_pidfd_ = -1;
+  int lock_ = -1;
+  GuardSockets sockets_;
+  bool is_configured_ = false;
+  bool is_armed_ = false;
+  bool is_agent_dead_ = false;
+  bool is_over_ = false;
+  bool is_dropped_ = false;  // since the permit ran out
+  bool is_stopped_ = false;  // the stop command has run since then
+  bool has_failed_ = false;  // something before the release did not succeed
+  std::int64_t drop_after_ = 0;
+  std::int64_t stop_after_ = forever;
+  std::int64_t stop_limit_ = 0;
+  std::int64_t lock_retry_ = forever;
+  const char* lock_path_ = "";
+  GuardPermitMessage permit_;
+  pid_t stop_process_ = -1;
+  int stop_pidfd_ = -1;
+  std::int64_t stop_deadline_ = forever;
+  bool is_stop_killed_ = false;
+  StopCommand stop_command_;
+  char* arguments_[strings_max + 1] = {};
+  char* environment_[strings_max + 1] = {};
+  Storage inbox_;
+  Storage config_;
+  Storage plan_;
+  Storage release_;
+  GuardReport report_;
+};
+
+Guard guard;
+
+std::int64_t sum(std::int64_t a, std::int64_t b) {
+  return b > forever - a ? forever : a + b;
+}
+
+int Guard::run(int descriptor) {
+  agent_ = descriptor;
+  ::fcntl(agent_, F_SETFD, FD_CLOEXEC);
+  harden_process();
+  sockets_ = open_guard_sockets();
+  while (!is_over_) {
+    wait();
+    receive();
+    check_stop();
+    act_on_time(boottime_nanoseconds());
+  }
+  return 0;
+}
+
+void Guard::wait() {
+  pollfd watched[3] = {{is_agent_dead_ ? -1 : agent_, POLLIN, 0},
+                       {is_agent_dead_ ? -1 : agent_pidfd_, POLLIN, 0},
+                       {stop_pidfd_, POLLIN, 0}};
+  const std::int64_t deadline = next_deadline();
+  timespec left{};
+  if (deadline != forever) {
+    const std::int64_t wait_ns = std::max<std::int64_t>(deadline - boottime_nanoseconds(), 0);
+    left = {wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
+  }
+  const int ready = ::ppoll(watched, 3, deadline == forever ? nullptr : &left, nullptr);
+  // Its process is gone although the socket lives: something it started has inherited the other end.
+  if (ready > 0 && watched[1].revents != 0) {
+    receive();  // its last words come first: a goodbye makes the death a clean one
+    agent_died();
+  }
+}
+
+/// Everything that has arrived is looked at before time is: a permit that waits in the socket is in time.
+void Guard::receive() {
+  while (!is_agent_dead_ && !is_over_) {
+    const ssize_t size = ::recv(agent_, inbox_.bytes, sizeof inbox_.bytes, MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) return;
+    if (size <= 0) return agent_died();
+    take({inbox_.bytes, static_cast<std::size_t>(size)});
+  }
+}
+
+void Guard::take(std::span<const std::byte> message) {
+  const auto keep = [message](Storage& in) {
+    ::memcpy(in.bytes, message.data(), message.size());
+    in.size = message.size();
+  };
+  switch (GuardReader{message}.number<ToGuard>()) {
+    case ToGuard::config:
+      keep(config_);
+      take_config();
+      break;
+    case ToGuard::plan:
+      keep(plan_);
+      break;
+    case ToGuard::release:
+      keep(release_);
+      break;
+    case ToGuard::permit:
+      if (message.size() != sizeof permit_) break;
+      ::memcpy(&permit_, message.data(), sizeof permit_);
+      if (permit_.until > boottime_nanoseconds()) is_dropped_ = is_stopped_ = has_failed_ = false;
+      break;
+    case ToGuard::goodbye:
+      is_over_ = true;
+      break;
+  }
+}
+
+void Guard::take_config() {
+  GuardReader in{config_.message()};
+  in.number<ToGuard>();
+  const auto version = in.number<std::uint32_t>();
+  const auto agent = in.number<std::int32_t>();
+  drop_after_ = in.number<std::int64_t>();
+  stop_after_ = in.number<std::int64_t>();
+  stop_limit_ = in.number<std::int64_t>();
+  lock_path_ = in.string();
+  stop_command_.directory = in.string();
+  for (auto* list : {arguments_, environment_}) {
+    const std::uint32_t count = std::min<std::uint32_t>(in.number<std::uint32_t>(), strings_max);
+    for (std::uint32_t at = 0; at < count; ++at) list[at] = const_cast<char*>(in.string());
+    list[count] = nullptr;
+  }
+  stop_command_.arguments = arguments_;
+  stop_command_.environment = environment_;
+  if (!in.is_whole() || version != guard_protocol_version) {
+    say(report_.text, sizeof report_.text,
+        "the agent speaks another protocol: agent and guard must be of one installation");
+    return report(ToAgent::problem, 0);
+  }
+  if (agent_pidfd_ < 0) agent_pidfd_ = open_pidfd(agent);
+  is_configured_ = true;
+  try_lock();
+}
+
+/// One guard a module: a former one may still be stopping the application that the new agent is about to look at.
+void Guard::try_lock() {
+  lock_retry_ = forever;
+  if (is_armed_) return;
+  if (lock_path_[0] != '\0' && lock_ < 0) lock_ = ::open(lock_path_, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    lock_retry_ = boottime_nanoseconds() + lock_poll_ns;
+    return;
+  }
+  is_armed_ = true;
+  report(ToAgent::armed, 0);
+}
+
+void Guard::report(ToAgent kind, int value) {
+  report_.kind = kind;
+  report_.value = value;
+  if (!is_agent_dead_) ::send(agent_, &report_, sizeof report_, MSG_DONTWAIT | MSG_NOSIGNAL);
+  report_.text[0] = '\0';
+}
+
+std::int64_t Guard::next_deadline() const {
+  std::int64_t next = std::min(lock_retry_, stop_deadline_);
+  if (is_agent_dead_ || !is_configured_) return next;
+  if (holds(holds_vip) && !is_dropped_) next = std::min(next, sum(permit_.until, drop_after_));
+  if (holds(holds_service) && !is_stopped_ && stop_process_ < 0) next = std::min(next, sum(permit_.until, stop_after_));
+  return next;
+}
+
+void Guard::act_on_time(std::int64_t now) {
+  if (is_over_) return;
+  if (now >= lock_retry_) try_lock();
+  if (now >= stop_deadline_ && stop_process_ > 0) {
+    if (is_stop_killed_) {
+      say(nullptr, 0, "the stop command does not die; nobody can say whether the application runs");
+      has_failed_ = true;
+      return stop_ended(-1);
+    }
+    say(nullptr, 0, "the stop command takes longer than its limit; killing it");
+    kill_group(stop_process_);
+    is_stop_killed_ = true;
+    has_failed_ = true;
+    stop_deadline_ = sum(now, kill_wait_ns);
+  }
+  if (is_agent_dead_ || !is_configured_) return;
+  if (holds(holds_vip) && !is_dropped_ && now >= sum(permit_.until, drop_after_)) {
+    is_dropped_ = true;
+    drop_addresses();
+    say(report_.text, sizeof report_.text,
+        "the agent stands still, its permit is over since %lld ms: virtual IP removed",
+        static_cast<long long>((now - permit_.until) / 1'000'000));
+    report(ToAgent::vip_dropped, 0);
+  }
+  if (holds(holds_service) && !is_stopped_ && now >= sum(permit_.until, stop_after_)) {
+    say(nullptr, 0, "the agent stands still for too long: stopping the application by force");
+    stop_service();
+  }
+}
+
+void Guard::agent_died() {
+  if (is_agent_dead_ || is_over_) return;
+  is_agent_dead_ = true;
+  lock_retry_ = forever;
+  if (!is_configured_ || permit_.holds == 0) {
+    is_over_ = true;
+    return;
+  }
+  if (!drop_addresses()) has_failed_ = true;
+  say(nullptr, 0, "the agent is dead: virtual IP removed");
+  if (stop_process_ > 0) return;  // under way since the agent stood still; its end goes on from here
+  if (!holds(holds_service) || is_stopped_) return release_and_end();
+  say(nullptr, 0, "stopping the application by force");
+  stop_service();
+}
+
+bool Guard::drop_addresses() {
+  GuardReader in{plan_.message()};
+  in.number<ToGuard>();
+  bool is_done = true;
+  const auto count = in.number<std::uint32_t>();
+  for (std::uint32_t at = 0; at < count && in.is_whole(); ++at) {
+    const auto protocol = in.number<std::uint32_t>();
+    const int code = send_kernel_message(sockets_, static_cast<int>(protocol), in.bytes());
+    if (code == 0) continue;
+    is_done = false;
+    say(report_.text, sizeof report_.text, "cannot remove the virtual IP: %s", ::strerror(code));
+    report(ToAgent::problem, code);
+  }
+  return is_done && in.is_whole();
+}
+
+void Guard::stop_service() {
+  if (stop_process_ > 0) return;  // it is being stopped already
+  is_stopped_ = true;
+  if (arguments_[0] == nullptr) return stop_ended(0);
+  stop_process_ = start_command(stop_command_);
+  if (stop_process_ < 0) {
+    say(nullptr, 0, "cannot start the stop command: %s", ::strerror(errno));
+    has_failed_ = true;
+    return stop_ended(-1);
+  }
+  stop_pidfd_ = open_pidfd(stop_process_);
+  is_stop_killed_ = false;
+  stop_deadline_ = sum(boottime_nanoseconds(), stop_limit_);
+}
+
+void Guard::check_stop() {
+  if (stop_process_ < 0) return;
+  int status = 0;
+  if (::waitpid(stop_process_, &status, WNOHANG) != stop_process_) return;
+  const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  say(nullptr, 0, "the stop command ended with %d", exit_code);
+  if (exit_code != 0) has_failed_ = true;
+  stop_ended(exit_code);
+}
+
+void Guard::stop_ended(int exit_code) {
+  if (stop_pidfd_ >= 0) ::close(stop_pidfd_);
+  stop_process_ = stop_pidfd_ = -1;
+  stop_deadline_ = forever;
+  if (is_agent_dead_) return release_and_end();
+  say(report_.text, sizeof report_.text, "the application was stopped by force because the agent stood still");
+  report(ToAgent::service_stopped, exit_code);
+}
+
+void Guard::release_and_end() {
+  is_over_ = true;
+  if (has_failed_) return say(nullptr, 0, "not everything was given up for certain: the peer waits for its timeout");
+  GuardReader head{release_.message()};
+  head.number<ToGuard>();
+  if (head.number<std::uint64_t>() != permit_.epoch) return;
+  const auto count = head.number<std::uint32_t>();
+  for (int repeat = 0; repeat < release_repeats; ++repeat) {
+    GuardReader in = head;
+    for (std::uint32_t at = 0; at < count && in.is_whole(); ++at) {
+      const auto address = in.bytes();
+      const auto datagram = in.bytes();
+      if (in.is_whole()) send_datagram(address, datagram);
+    }
+    if (repeat + 1 < release_repeats) ::usleep(release_pause_us);
+  }
+}
+
+}  // namespace
+
+int run_guard(int descriptor) {
+  return guard.run(descriptor);
+}
+
+}  // namespace clusteragent::fence

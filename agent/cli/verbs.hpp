@@ -1,0 +1,24 @@
+#pragma once
+// One file a verb. Each adds itself to the command line; its action sets the exit code.
+#include <CLI/CLI.hpp>
+
+#include "agent/cli/context.hpp"
+
+namespace clusteragent::cli {
+
+struct Program {
+  CLI::App& app;
+  Context& context;
+  int& exit_code;
+};
+
+void add_run(const Program& program);
+void add_operations(const Program& program);  // start stop restart stopstart swap prim second
+void add_status(const Program& program);
+void add_log(const Program& program);
+void add_config(const Program& program);
+void add_keygen(const Program& program);
+void add_prints(const Program& program);  // printi printw printe
+void add_explain(const Program& program);
+
+}  // namespace clusteragent::cli

@@ -1,0 +1,85 @@
+#pragma once
+// Agent: one module's parts, put together around the core. Built on the decision thread, lives as long as its loop runs.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/base/result.hpp"
+#include "agent/control/server.hpp"
+#include "agent/daemon/driver.hpp"
+#include "agent/daemon/permit_fan.hpp"
+#include "agent/daemon/service_manager.hpp"
+#include "agent/daemon/setup.hpp"
+#include "agent/daemon/state_writer.hpp"
+#include "agent/fence/guard_link.hpp"
+#include "agent/fence/kernel_permit.hpp"
+#include "agent/hooks/script_runner.hpp"
+#include "agent/transport/heartbeat_transport.hpp"
+#include "agent/vip/virtual_ip.hpp"
+#include "agent/watch/process_watch.hpp"
+
+namespace clusteragent::daemon {
+
+class Agent : private core::OperatorPort {
+ public:
+  static Result<std::unique_ptr<Agent>> build(boost::asio::io_context& io, Setup setup, std::string agent_binary);
+  ~Agent() override;
+
+  /// Starts the module where it was wanted before; then the loop may run.
+  void start();
+  /// Stops the module in order and then the loop; asked twice, the loop ends at once.
+  void shut_down();
+
+ private:
+  Agent(boost::asio::io_context& io, Setup setup, std::string agent_binary);
+
+  Status open_transport();
+  Status open_vip();
+  Status open_watch();
+  Status open_control();
+  void open_scripts();
+  void open_permit(const fence::Addresses& addresses);
+  // agent_guard.cpp
+  void open_guard();
+  void plan_guard(std::vector<platform::KernelMessage> removal);
+  void tell_guard(const core::View& view);
+  void end_guard();
+  void build_driver();
+
+  void reply(const core::Reply& reply) override;
+  void note(const core::Note& note) override;
+  void deliver(core::Event event);
+  void after_step();
+  void on_tick();
+  control::Json own_status() const;
+  control::Json status() const;
+  void print(char level, const std::string& text);
+
+  boost::asio::io_context& io_;
+  Setup setup_;
+  std::string agent_binary_;
+  ServiceManager service_manager_;
+  std::unique_ptr<StateWriter> state_;
+  std::unique_ptr<transport::HeartbeatTransport> transport_;
+  std::unique_ptr<vip::VirtualIp> vip_;
+  std::unique_ptr<fence::KernelPermit> kernel_permit_;
+  PermitFan permit_;
+  std::unique_ptr<fence::GuardLink> guard_;
+  Epoch released_epoch_{};  // for which the guard holds the release frames
+  std::unique_ptr<hooks::ScriptRunner> scripts_;
+  std::unique_ptr<watch::ProcessWatch> watch_;
+  std::unique_ptr<core::VipPort> no_vip_;
+  std::unique_ptr<control::ControlServer> control_;
+  std::unique_ptr<Driver> driver_;
+  boost::asio::steady_timer tick_;
+  std::vector<std::string> addresses_;         // virtual, for status
+  std::vector<std::string> checked_interfaces_;
+  std::vector<std::string> warnings_;
+  control::Json peer_report_;
+  Instant peer_report_at_;
+  std::string last_status_line_;
+  Epoch scripts_epoch_{};
+  bool is_shutting_down_ = false;
+};
+
+}  // namespace clusteragent::daemon

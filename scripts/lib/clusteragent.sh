@@ -54,8 +54,8 @@ ca_is_alive() {
 }
 ca_is_gone() { ! ca_is_alive "$1"; }
 
-# ca_is_program PID NAME...: the process's executable (or, for a script, its first arguments) has one of these file names.
-# A pid file left by a crash may name somebody else's process by now.
+# ca_is_program PID NAME...: the process's executable (or, for a script, its first arguments) has one of these names. A
+# pid file left by a crash may name somebody else's process by now.
 ca_is_program() {
   ca_pid=$1
   shift

@@ -43,8 +43,8 @@ admin() {
 # A server that refuses our login is up all the same: mysqladmin ping ends with 0 then.
 answers() { admin ping >/dev/null 2>&1; }
 
-# The pid of our own server: from the pid file, and only if that process is a database server which was started with that
-# pid file or socket. Clients, exporters and other instances are never meant.
+# The pid of our own server: from the pid file, and only if that process is a database server and, started directly, was
+# started with that pid file. Clients, exporters and other instances are never meant.
 server_pid() {
   pid=$(ca_pid_in "$MYSQL_PIDFILE") || return 1
   ca_is_program "$pid" mariadbd mysqld "${MYSQLD##*/}" || return 1

@@ -23,8 +23,10 @@ class Library(unittest.TestCase):
         self.assertEqual(shell("ca_wait_until 5 true").returncode, 0)
 
     def test_pid_file_must_hold_a_number(self):
-        for content, expected in (("4711\n", "4711\n"), ("4711", "4711\n"), ("", ""), ("-1\n", ""), ("12x\n", ""), ("1\n", "")):
-            done = shell(f'file=$(mktemp); printf "{content}" >"$file"; ca_pid_in "$file"; code=$?; rm "$file"; exit $code')
+        cases = (("4711\n", "4711\n"), ("4711", "4711\n"), ("", ""), ("-1\n", ""), ("12x\n", ""), ("1\n", ""))
+        for content, expected in cases:
+            done = shell(f'file=$(mktemp); printf "{content}" >"$file"\n'
+                         'ca_pid_in "$file"; code=$?; rm "$file"; exit $code')
             self.assertEqual(done.stdout, expected, content)
             self.assertEqual(done.returncode == 0, bool(expected), content)
         self.assertNotEqual(shell("ca_pid_in /nowhere/pid").returncode, 0)
@@ -57,8 +59,8 @@ class Library(unittest.TestCase):
         self.assertIsNotNone(shutil.which("shellcheck"), "shellcheck is missing: scripts/setup test")
         scripts = [LIBRARY, os.path.join(REPOSITORY, "scripts/shim/safekit"),
                    *sorted(glob.glob(os.path.join(REPOSITORY, "modules/*/bin/*")))]
-        done = subprocess.run(["shellcheck", "-x", "-P", REPOSITORY, *scripts], capture_output=True, text=True, timeout=120,
-                              check=False)
+        done = subprocess.run(["shellcheck", "-x", "-P", REPOSITORY, *scripts], capture_output=True, text=True,
+                              timeout=120, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
 
 

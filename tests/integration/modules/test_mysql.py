@@ -1,4 +1,4 @@
-"""modules/mysql with a real MariaDB, started directly, in a directory of its own: own socket, own port, own pid file."""
+"""modules/mysql with a real MariaDB, started directly, with a directory, socket, port and pid file of its own."""
 import os
 import shutil
 import signal
@@ -35,8 +35,8 @@ class MySql(unittest.TestCase):
                        f"innodb_buffer_pool_size=16M\nlog_error={cls.top}/run/error.log\n")
         os.mkdir(os.path.join(cls.top, "run"))
         shutil.chown(os.path.join(cls.top, "run"), "mysql")
-        subprocess.run(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={cls.data}", "--skip-test-db"],
-                       check=True, timeout=120, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        install = ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={cls.data}", "--skip-test-db"]
+        subprocess.run(install, check=True, timeout=120, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         cls.socket = os.path.join(cls.top, "run/db.sock")
         cls.pidfile = os.path.join(cls.top, "run/db.pid")
 

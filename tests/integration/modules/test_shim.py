@@ -20,7 +20,8 @@ class Shim(unittest.TestCase):
 
     def call(self, *arguments, **environment):
         variables = {"PATH": os.environ["PATH"], "CLUSTERAGENT_BIN": self.agent, **environment}
-        return subprocess.run([SHIM, *arguments], env=variables, capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run([SHIM, *arguments], env=variables, capture_output=True, text=True, timeout=20,
+                              check=False)
 
     def check(self, arguments, expected, **environment):
         done = self.call(*arguments, **{"SAFEMODULE": "mysql", **environment})

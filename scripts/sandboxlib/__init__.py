@@ -1,0 +1,1 @@
+"""The parts of scripts/sandbox, for programs that drive a sandbox themselves."""

@@ -1,0 +1,204 @@
+#include "tests/simulation/describe.hpp"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+
+#include "agent/core/names.hpp"
+#include "tests/simulation/trace.hpp"
+
+namespace clusteragent::simulation {
+namespace {
+
+using core::name_of;
+
+double ms(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e6;
+}
+double ms(Instant instant) {
+  return static_cast<double>(instant.nanoseconds()) / 1e6;
+}
+
+std::string_view name_of(core::Outcome outcome) {
+  switch (outcome) {
+    case core::Outcome::success:
+      return "success";
+    case core::Outcome::failure:
+      return "failure";
+    case core::Outcome::timed_out:
+      return "timed_out";
+  }
+  return "?";
+}
+
+std::string describe_record(const core::Record& record) {
+  return fmt::format("{}.{} of {} set {}", record.epoch.value(), record.revision.value(), letter_of(record.holder),
+                     record.sync_set == core::NodeSet::both()            ? "{A,B}"
+                     : record.sync_set == core::NodeSet::only(NodeId{0}) ? "{A}"
+                     : record.sync_set == core::NodeSet::only(NodeId{1}) ? "{B}"
+                                                                         : "{}");
+}
+
+struct EventText {
+  std::string operator()(const core::FrameReceived& e) const {
+    return fmt::format("heard on path {}: {}", e.path.value(), describe(e.status));
+  }
+  std::string operator()(const core::PeerProcessGone& e) const {
+    return fmt::format("peer process gone, path {}", e.path.value());
+  }
+  std::string operator()(const core::PeerGuardReleased& e) const {
+    return fmt::format("peer's guard released epoch {}", e.epoch.value());
+  }
+  std::string operator()(const core::PeerIncompatible& e) const {
+    return fmt::format("peer speaks versions {}..{}", e.version_min, e.version_max);
+  }
+  std::string operator()(const core::LinkChanged& e) const {
+    return fmt::format("link of {} {}", e.interface, e.has_link ? "up" : "down");
+  }
+  std::string operator()(const core::VipConflict& e) const {
+    return fmt::format("{} answers for {}", e.mac, e.address);
+  }
+  std::string operator()(const core::VipLost& e) const { return fmt::format("address {} vanished", e.address); }
+  std::string operator()(const core::ProcessFailed& e) const {
+    return fmt::format("process {} failed, action {}", e.process, name_of(e.action));
+  }
+  std::string operator()(const core::ActionFinished& e) const {
+    return fmt::format("#{} finished: {} {}", e.token.value(), simulation::name_of(e.outcome), e.detail);
+  }
+  std::string operator()(const core::OperatorRequest& e) const {
+    return fmt::format("operator {}{}{}", name_of(e.verb), e.force ? " --force" : "",
+                       e.identity.empty() ? "" : " -i " + e.identity);
+  }
+  std::string operator()(const core::DeadlineReached&) const { return "deadline"; }
+};
+
+struct ActionText {
+  std::string operator()(const core::PersistState& a) const {
+    return fmt::format("-> persist #{} {} wanted={} was_primary={} used={}", a.token.value(),
+                       describe_record(a.state.record), a.state.is_wanted, a.state.was_primary, a.state.restarts_used);
+  }
+  std::string operator()(const core::SendHeartbeat& a) const { return "-> send " + describe(a.status); }
+  std::string operator()(const core::AcquireVip& a) const {
+    return fmt::format("-> acquire VIP #{} epoch {}", a.token.value(), a.epoch.value());
+  }
+  std::string operator()(const core::ReleaseVip& a) const { return fmt::format("-> release VIP #{}", a.token.value()); }
+  std::string operator()(const core::AnnounceVip&) const { return "-> announce VIP"; }
+  std::string operator()(const core::SetPermit& a) const {
+    return fmt::format("-> permit epoch {} until {:.3f}", a.epoch.value(), ms(a.until));
+  }
+  std::string operator()(const core::RevokePermit&) const { return "-> revoke permit"; }
+  std::string operator()(const core::RunScript& a) const {
+    return fmt::format("-> run #{} {}{} {} {} {}", a.token.value(), name_of(a.script), a.force ? " force" : "",
+                       name_of(a.from), name_of(a.to), a.action);
+  }
+  std::string operator()(const core::CancelScript& a) const { return fmt::format("-> cancel #{}", a.token.value()); }
+  std::string operator()(const core::ArmWatch& a) const {
+    return fmt::format("-> arm watch {}", name_of(a.watch_class));
+  }
+  std::string operator()(const core::DisarmWatch& a) const {
+    return fmt::format("-> disarm watch {}", name_of(a.watch_class));
+  }
+  std::string operator()(const core::Reply& a) const {
+    return fmt::format("-> reply {}: {}", a.is_accepted ? "accepted" : "refused", a.message);
+  }
+  std::string operator()(const core::Note& a) const {
+    return fmt::format("-> note {} {}", static_cast<char>(a.severity), a.text);
+  }
+};
+
+std::uint64_t mix(std::initializer_list<std::uint64_t> numbers) {
+  std::uint64_t hash = 0x13198a2e03707344ULL;
+  for (const std::uint64_t number : numbers) {
+    hash = (hash ^ number) * 0xff51afd7ed558ccdULL;
+    hash ^= hash >> 29U;
+  }
+  return hash;
+}
+
+std::uint64_t mix(const core::PeerStatus& s) {
+  return mix({s.node.value(), s.incarnation.value(), s.beat, s.heard_incarnation.value(), s.heard_beat,
+              static_cast<std::uint64_t>(s.heard_age.count()), static_cast<std::uint64_t>(s.state),
+              static_cast<std::uint64_t>(s.activity), s.record.epoch.value(), s.record.revision.value(),
+              s.record.sync_set.bits, s.holds_vip, s.runs_service, s.is_promotable,
+              static_cast<std::uint64_t>(s.blocked), s.yields, s.is_probe, s.wish_id, s.granted_wish_id});
+}
+
+struct ActionNumber {
+  std::uint64_t operator()(const core::PersistState& a) const {
+    return mix({a.token.value(), a.state.record.epoch.value(), a.state.record.revision.value(),
+                a.state.record.sync_set.bits, a.state.is_wanted, a.state.was_primary, a.state.restarts_used});
+  }
+  std::uint64_t operator()(const core::SendHeartbeat& a) const { return mix(a.status); }
+  std::uint64_t operator()(const core::AcquireVip& a) const { return mix({a.token.value(), a.epoch.value()}); }
+  std::uint64_t operator()(const core::ReleaseVip& a) const { return mix({a.token.value()}); }
+  std::uint64_t operator()(const core::AnnounceVip&) const { return 1; }
+  std::uint64_t operator()(const core::SetPermit& a) const {
+    return mix({a.epoch.value(), static_cast<std::uint64_t>(a.until.nanoseconds())});
+  }
+  std::uint64_t operator()(const core::RevokePermit&) const { return 2; }
+  std::uint64_t operator()(const core::RunScript& a) const {
+    return mix({a.token.value(), static_cast<std::uint64_t>(a.script), a.force, static_cast<std::uint64_t>(a.from),
+                static_cast<std::uint64_t>(a.to), static_cast<std::uint64_t>(a.limit.count()), number_of(a.action)});
+  }
+  std::uint64_t operator()(const core::CancelScript& a) const { return mix({a.token.value()}); }
+  std::uint64_t operator()(const core::ArmWatch& a) const { return static_cast<std::uint64_t>(a.watch_class); }
+  std::uint64_t operator()(const core::DisarmWatch& a) const { return static_cast<std::uint64_t>(a.watch_class); }
+  std::uint64_t operator()(const core::Reply& a) const {
+    return mix({a.request.value(), a.is_accepted, number_of(a.message)});
+  }
+  std::uint64_t operator()(const core::Note& a) const {
+    return mix({static_cast<std::uint64_t>(a.severity), number_of(a.text)});
+  }
+};
+
+struct EventNumber {
+  std::uint64_t operator()(const core::FrameReceived& e) const { return mix({e.path.value(), mix(e.status)}); }
+  std::uint64_t operator()(const core::ActionFinished& e) const {
+    return mix({e.token.value(), static_cast<std::uint64_t>(e.outcome)});
+  }
+  std::uint64_t operator()(const core::OperatorRequest& e) const {
+    return mix({e.request.value(), static_cast<std::uint64_t>(e.verb), e.force});
+  }
+  std::uint64_t operator()(const core::PeerGuardReleased& e) const { return e.epoch.value(); }
+  template <typename Other>
+  std::uint64_t operator()(const Other&) const {
+    return 0;
+  }
+};
+
+}  // namespace
+
+std::uint64_t number_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char letter : text) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+std::string describe(const core::PeerStatus& s) {
+  return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}", letter_of(s.node),
+                     name_of(s.state), name_of(s.activity), s.beat, s.heard_incarnation.value() % 10000, s.heard_beat,
+                     ms(s.heard_age), describe_record(s.record), s.holds_vip ? " vip" : "",
+                     s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "", s.yields ? " yields" : "",
+                     s.is_probe ? " probe" : "", s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
+                     s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "");
+}
+std::string describe(const core::Event& event) {
+  return std::visit(EventText{}, event);
+}
+std::string describe(const core::Action& action) {
+  return std::visit(ActionText{}, action);
+}
+std::string describe_state(const core::View& view) {
+  return fmt::format("{} {}", name_of(view.state), name_of(view.activity));
+}
+
+std::uint64_t fingerprint(const core::Event& event) {
+  return mix({event.index(), std::visit(EventNumber{}, event)});
+}
+std::uint64_t fingerprint(const core::Action& action) {
+  return mix({action.index(), std::visit(ActionNumber{}, action)});
+}
+
+}  // namespace clusteragent::simulation

@@ -1,0 +1,28 @@
+#pragma once
+// Deliberately broken surroundings: each variant takes away one thing that the safety of the whole rests on. A
+// simulator that does not notice is worth nothing, so ctest demands that each is caught. Plain values.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace clusteragent::simulation {
+
+enum class Variant : std::uint8_t {
+  none,
+  fence_off,            // the kernel answers for the address without a permit, and no guard acts
+  lease_too_long,       // a permit outlives the peer's timeout
+  early_acknowledge,    // a write is reported durable before it is
+  drop_after_announce,  // the end of scripts and releases is reported before they have ended
+  amnesia,              // the state file is lost at every restart
+  probes_lost,          // "are you there" never arrives: the verdict is a plain timeout
+  stale_frames,         // old frames are let in again under fresh numbers: no replay protection
+  guard_speaks_first,   // the guard reports the release before it has released
+  deaf_to_demotion,     // a demoted node keeps its address and its permit
+};
+constexpr std::size_t variants = 10;
+
+std::string_view name_of(Variant);
+std::optional<Variant> variant_named(std::string_view);
+
+}  // namespace clusteragent::simulation

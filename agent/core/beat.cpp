@@ -37,13 +37,21 @@ void send_beat(Machine& m, bool is_probe) {
   SendHeartbeat frame{compose_status(m)};
   frame.status.is_probe = is_probe;
   emit(m, frame);
+  m.last_beat_at = m.now;
   const bool may_renew = m.holds_vip && m.tenure.is_durable && !m.tenure.confirm_beat && !m.tenure.is_revoked;
   if (!may_renew) return;
   m.permit_until = m.now + permit_lease(m.policy);
   emit(m, SetPermit{m.tenure.epoch, *m.permit_until});
 }
 
+void reacquire_vip(Machine& m) {
+  m.reacquire_at.reset();
+  m.reacquire_token = make_token(m);
+  emit(m, AcquireVip{*m.reacquire_token, m.tenure.epoch});
+}
+
 void revoke_permit(Machine& m) {
+  m.reacquire_at.reset();
   m.permit_until.reset();
   m.tenure.is_revoked = true;
   emit(m, RevokePermit{});

@@ -19,6 +19,7 @@ constexpr int rounds_max = 16;
 // Answers to probes between two pulses: enough for a whole burst, too few to be used against a third party.
 constexpr std::uint32_t answers_max = 24;
 constexpr int frames_per_answer = 3;
+constexpr Duration reacquire_after = milliseconds{500};
 
 std::string_view lost_how(const Machine& m) {
   return m.judge.is_process_gone(m.now) ? "its agent is gone" : "no heartbeat on any path";
@@ -78,6 +79,7 @@ void apply(Machine& m, const TransitionRow& row) {
     note(m, Severity::info, reason);
   }
   m.last_row = static_cast<std::uint32_t>(&row - transition_table().data());
+  m.step_rows.push_back(m.last_row);
   if (module_state(m) != state_before || activity(m) != activity_before) {
     m.since = m.now;
     m.beat_wanted = true;
@@ -119,7 +121,20 @@ void settle(Machine& m) {
 
 // ---- what must be true before anything else is looked at
 
+void ask_for_confirmation(Machine& m) {
+  m.tenure.confirm_beat = m.beat + 1;
+  m.tenure.confirm_asked_at = m.now;
+  m.judge.listen_anew(m.now);
+  send_beat(m, true);
+}
+
 void check_permit(Machine& m) {
+  if (m.phase == Phase::taking_over && !m.holds_vip) {
+    // Stood still on the way: what allowed the take-over is as old as the stall, so it is asked for again.
+    if (m.now < m.last_beat_at + permit_lease(m.policy)) return;
+    ask_for_confirmation(m);
+    return;
+  }
   if (!m.holds_vip || !m.permit_until || m.now < *m.permit_until || !m.tenure.is_durable) return;
   if (m.phase == Phase::leaving_primary) {
     // On the way out there is nothing to confirm: what lapsed stays lapsed.
@@ -130,20 +145,25 @@ void check_permit(Machine& m) {
        "this agent stood still for " + std::to_string(to_milliseconds(m.now - *m.permit_until + permit_lease(m.policy))) +
            " ms and its permit lapsed; the virtual IP is mute until the peer confirms that it did not take over");
   m.permit_until.reset();
-  m.tenure.confirm_beat = m.beat + 1;
-  if (!m.judge.is_process_gone(m.now)) m.judge.listen_anew(m.now);
-  send_beat(m, true);
+  ask_for_confirmation(m);
 }
 
 void check_confirmation(Machine& m) {
   if (!m.tenure.confirm_beat || !primary_phases.contains(m.phase)) return;
   const bool peer_confirms = peer_alive(m) && m.peer->heard_incarnation == m.policy.incarnation &&
                              m.peer->heard_beat >= *m.tenure.confirm_beat && !is_primary(m.peer->state);
-  if (!peer_confirms && !m.judge.is_silent(m.now) && !m.judge.is_process_gone(m.now)) return;
+  // That the peer's agent is gone is not enough: it may have taken over before it died, and its kernel answers still.
+  if (!peer_confirms && !m.judge.is_silent(m.now)) return;
+  if (peer_confirms && m.now >= m.tenure.confirm_asked_at + permit_lease(m.policy)) {
+    // Stood still again while the answer waited: it has grown as old as the permit that lapsed.
+    ask_for_confirmation(m);
+    return;
+  }
   m.tenure.confirm_beat.reset();
+  if (!m.holds_vip) return;
   note(m, Severity::event, peer_confirms ? "the peer confirms that it did not take over; the virtual IP answers again"
                                          : "the peer is not heard; the virtual IP answers again");
-  emit(m, AcquireVip{make_token(m), m.tenure.epoch});
+  reacquire_vip(m);
   m.beat_wanted = true;
   m.announce_when_peer_lets_go = true;
 }
@@ -268,7 +288,7 @@ struct Handler {
   void operator()(const VipLost& event) const {
     if (!m.holds_vip || !primary_phases.contains(m.phase) || m.tenure.confirm_beat || m.tenure.is_revoked) return;
     note(m, Severity::critical, "the virtual IP " + event.address + " vanished from its interface; setting it again");
-    emit(m, AcquireVip{make_token(m), m.tenure.epoch});
+    reacquire_vip(m);
   }
 
   void operator()(const ProcessFailed& event) const {
@@ -287,6 +307,13 @@ struct Handler {
       on_persist_finished(m, event.outcome, event.detail);
       return;
     }
+    if (m.reacquire_token == event.token) {
+      m.reacquire_token.reset();
+      if (event.outcome == Outcome::success || !m.holds_vip || m.tenure.is_revoked) return;
+      note(m, Severity::critical, "the virtual IP could not be set again: " + event.detail + "; trying again");
+      m.reacquire_at = m.now + reacquire_after;
+      return;
+    }
     on_step_finished(m, event);
   }
 
@@ -295,6 +322,7 @@ struct Handler {
       m.persist_retry_at.reset();
       request_persist(m);
     }
+    if (m.reacquire_at && m.now >= *m.reacquire_at) reacquire_vip(m);
     if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
   }
 
@@ -369,13 +397,21 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   m.now = now;
   m.out = &out;
   m.detail.clear();
+  m.step_rows.clear();
   m.counts_restart = true;
+  // A machine that stood still may have missed frames after which the peer's permit was renewed: a stall longer than the
+  // margin between permit and timeout does not count as listening. What waited in the socket is delivered after this.
+  if (now - m.due_at >= (m.policy.timeout - permit_lease(m.policy)) / 2) {
+    m.judge.listen_anew(now);
+    m.awake_since = now;
+  }
   check_permit(m);
   std::visit(Handler{m}, event);
   check_confirmation(m);
   track_peer_loss(m);
   settle(m);
   send_due_beats(m);
+  m.due_at = next_deadline().value_or(now);
   m.out = nullptr;
 }
 
@@ -388,6 +424,8 @@ std::optional<Instant> Cluster::next_deadline() const {
 }
 
 std::uint32_t Cluster::last_row() const { return impl_->machine.last_row; }
+
+const std::vector<std::uint32_t>& Cluster::rows_of_last_step() const { return impl_->machine.step_rows; }
 
 View Cluster::view() const { return make_view(impl_->machine); }
 

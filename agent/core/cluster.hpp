@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
@@ -35,6 +36,8 @@ class Cluster {
   View view() const;
   /// Index in transition_table() of the row that was applied last: for coverage reports.
   std::uint32_t last_row() const;
+  /// Indices of all rows that the last step applied, in order.
+  const std::vector<std::uint32_t>& rows_of_last_step() const;
 
  private:
   struct Impl;

@@ -12,7 +12,10 @@ constexpr Duration persist_retry_after = std::chrono::seconds{1};
 void request_persist(Machine& m) {
   m.desired.restarts_used = m.budget.used(m.now);
   m.desired.restart_window_left = m.budget.window_left(m.now);
-  if (m.persist_token || m.desired == m.durable) return;
+  // The rest of the restart window shrinks all the time; by itself it is not worth a write.
+  DurableState reference = m.durable;
+  reference.restart_window_left = m.desired.restart_window_left;
+  if (m.persist_token || m.desired == reference) return;
   m.persist_token = make_token(m);
   m.persist_in_flight = m.desired;
   m.persist_retry_at.reset();

@@ -52,11 +52,15 @@ void leave_primary(Machine& m, const Departure& departure) {
   if (!departure.drops_vip_first) plan.steps.push_back(Step{.kind = StepKind::release_vip});
   append_transition(plan.steps);
   begin_plan(m, std::move(plan), departure.lets_script_end);
-  m.desired.was_primary = false;
 }
 
 void leave_second(Machine& m, Destination destination, std::string_view action) {
   m.leaving = Leaving{destination, BlockReason::none, {}, false};
+  if (destination == Destination::electing && !m.policy.failover) {
+    // An election would be a failover by the back door: it follows a primary or waits for the operator.
+    m.leaving.destination = Destination::blocked;
+    m.leaving.block = BlockReason::failover_off;
+  }
   const GroupSet wanted = destination == Destination::electing ? groups_between_roles : groups_of_none;
   Plan plan = make_plan(m, ModuleState::wait, action);
   append_stops(plan.steps, m.running, wanted);
@@ -77,6 +81,7 @@ void begin_start(Machine& m) {
   want_running(m, true);
   m.waiting = {};
   Plan plan = make_plan(m, ModuleState::wait, "start");
+  plan.steps.push_back(Step{.kind = StepKind::release_vip});
   append_transition(plan.steps);
   append_prestart(plan.steps, m.policy);
   begin_plan(m, std::move(plan));
@@ -97,12 +102,14 @@ void begin_stopping(Machine& m) {
   m.is_candidate = false;
   m.operator_hold = m.operator_insists = m.operator_forces = false;
   Plan plan = make_plan(m, ModuleState::stop, "stop");
+  plan.steps.push_back(Step{.kind = StepKind::release_vip});  // of a former life, where prestart did not get that far
   append_stops(plan.steps, m.running, groups_of_none);
   append_poststop(plan.steps);
   begin_plan(m, std::move(plan));
 }
 
 void settle_stopped(Machine& m) {
+  m.desired.was_primary = false;
   m.waiting = {};
   request_persist(m);
 }
@@ -114,11 +121,13 @@ void begin_election(Machine& m) {
 }
 
 void begin_waiting_after_leaving(Machine& m) {
+  m.desired.was_primary = false;  // not before: a restart on the way out finds the application and the address
   m.waiting = {};
   m.waiting.block = m.leaving.block;
   m.waiting.block_text = m.leaving.block_text;
   if (m.leaving.block == BlockReason::service_failed) m.waiting.hold_until = m.now + hold_time(m);
-  if (m.leaving.yields && m.leaving.destination == Destination::electing) {
+  // Nobody to yield to: every moment of waiting would be an outage.
+  if (m.leaving.yields && m.leaving.destination == Destination::electing && peer_alive(m)) {
     m.waiting.yield_until = m.now + std::max<Duration>(m.policy.timeout, yield_min);
   }
   request_persist(m);
@@ -258,6 +267,7 @@ void stop_after_leaving(Machine& m) {
 }
 
 void begin_joining(Machine& m) {
+  m.desired.was_primary = false;
   m.waiting = {};
   m.is_candidate = m.operator_insists = m.operator_forces = m.operator_hold = false;
   Plan plan = make_plan(m, ModuleState::second, "start");
@@ -298,7 +308,8 @@ void leave_second_after_failed_start(Machine& m) {
 }
 
 void leave_second_blocked(Machine& m) {
-  const BlockReason block = why_not_promotable(m);
+  // Whatever else blocks it now: once that has passed, a node that followed still waits for the operator.
+  const BlockReason block = m.policy.failover ? why_not_promotable(m) : BlockReason::failover_off;
   leave_second(m, Destination::blocked, "stopwait");
   m.leaving.block = block;
   m.leaving.block_text = block == BlockReason::peer_incompatible ? m.incompatible_text : std::string{};

@@ -53,6 +53,8 @@ void update_candidacy(Machine& m) {
 
 bool peer_grants(const Machine& m) {
   if (!peer_alive(m) || !peer_let_go(*m.peer)) return false;
+  // What it said before this node stood still may have been taken back since.
+  if (m.peer_heard_at < m.awake_since) return false;
   const PeerStatus& peer = *m.peer;
   // These two will not lead before they have asked this node, so their word needs no echo.
   if (peer.yields || peer.state == ModuleState::stop) return true;

@@ -22,11 +22,13 @@ std::optional<Instant> peer_verdict_on_us(const Machine& m) {
   return m.peer_heard_at - m.peer->heard_age + m.policy.timeout - give_way_before(m.policy);
 }
 
-// While the peer still hears this node its frames keep moving the verdict; only a peer whose own reports say that half
-// of the timeout has passed without one is deaf.
+// Only the peer's own report counts, and only one from within its probe burst shortly before the verdict: a report from
+// earlier is common under mere loss, and carrying it on says nothing about what the peer has heard since.
 bool peer_will_give_up(const Machine& m) {
+  // Deaf, or was it this node that was silent? Only beats of the last half timeout can tell.
+  if (m.tenure.confirm_beat || m.now - m.awake_since < m.policy.timeout / 2) return false;
   const auto verdict = peer_verdict_on_us(m);
-  return verdict && m.now >= *verdict && m.peer->heard_age >= m.policy.timeout / 2;
+  return verdict && m.now >= *verdict && m.peer->heard_age >= m.policy.timeout - m.policy.timeout / 8;
 }
 
 bool fall_back_is_due(const Machine& m) {
@@ -88,6 +90,7 @@ Facts gather_facts(const Machine& m) {
   f.operator_hold = m.operator_hold;
   f.tenure_is_durable = m.tenure.is_durable;
   f.holds_vip = m.holds_vip;
+  f.former_life_remains = !m.desired.is_wanted && (m.holds_vip || m.runs_service);
   f.is_dropping_vip = m.tenure.is_revoked;
   f.block_is_over = block_is_over(m);
   f.guard_released = guard_released(m);
@@ -109,6 +112,7 @@ std::optional<Instant> next_fact_deadline(const Machine& m) {
   consider(m.waiting.hold_until);
   consider(m.waiting.yield_until);
   consider(m.persist_retry_at);
+  consider(m.reacquire_at);
   for (const auto& [name, link] : m.links) {
     if (!link.has_link) consider(link.since + link_settle(m.policy));
   }

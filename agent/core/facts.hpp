@@ -28,6 +28,7 @@ struct Facts {
   bool operator_hold = false;
   bool tenure_is_durable = false;
   bool holds_vip = false;
+  bool former_life_remains = false;   // stopped and not wanted, but a crash left the address or the application behind
   bool is_dropping_vip = false;       // its permit is revoked for good
   bool fall_back_is_due = false;      // defaultprim names the peer, and it is ready
   bool is_up_to_date = false;

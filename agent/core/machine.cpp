@@ -46,9 +46,15 @@ Machine::Machine(Policy given, const DurableState& loaded, Instant at)
       desired{loaded},
       epoch_floor{loaded.record.epoch},
       judge{policy.pulse, policy.timeout, at},
-      next_beat_at{at} {
+      next_beat_at{at},
+      last_beat_at{at},
+      awake_since{at},
+      due_at{at} {
   // A former life may have left the application running; only prestart proves the contrary.
   runs_service = loaded.was_primary;
+  // Neither is the virtual IP known to be gone: the guard may have died as well.
+  holds_vip = loaded.was_primary && policy.has_vip;
+  tenure.is_revoked = true;
   for (const auto& name : policy.checked_interfaces) links[name] = LinkState{true, at};
 }
 

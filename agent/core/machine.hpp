@@ -33,6 +33,7 @@ struct Tenure {
   bool is_durable = false;             // may be named in frames and permits
   std::optional<std::uint64_t> confirm_beat;  // the permit lapsed: no renewal before the peer has heard this beat
   bool is_revoked = false;             // on the way out: the permit is never renewed again
+  Instant confirm_asked_at;            // an answer counts as long as a permit from then would
   bool fell_back = false;              // defaultprim: the swap to the preferred node has been tried for this peer
   Incarnation fell_back_to{};
   std::optional<Instant> second_ready_since;
@@ -66,6 +67,7 @@ struct Machine {
   std::string detail;                  // of the event under way, for reasons
   bool counts_restart = true;          // of the event under way: an administrator's restart costs no budget
   std::uint32_t last_row = 0;
+  std::vector<std::uint32_t> step_rows;
   Leaving leaving;
   Tenure tenure;
   Waiting waiting;
@@ -112,6 +114,10 @@ struct Machine {
   bool peer_was_lost = false;
   bool announce_when_peer_lets_go = false;
 
+  // The virtual IP vanished or was mute and is set again, outside of any plan
+  std::optional<Token> reacquire_token;
+  std::optional<Instant> reacquire_at; // after a failure
+
   // Network
   std::map<std::string, LinkState> links;
 
@@ -122,6 +128,9 @@ struct Machine {
   // Beats
   std::uint64_t beat = 0;
   Instant next_beat_at;
+  Instant last_beat_at;
+  Instant awake_since;                 // the last stall of this process ended then
+  Instant due_at;                      // what next_deadline() said after the last step
   bool beat_wanted = false;            // send one at the end of this step
   std::uint32_t answers_left = 0;      // to probes, until the next pulse
   std::uint64_t next_token = 1;
@@ -148,6 +157,8 @@ void on_persist_finished(Machine& m, Outcome outcome, const std::string& detail)
 // beat.cpp
 void send_beat(Machine& m, bool is_probe);
 void revoke_permit(Machine& m);
+/// Sets the virtual IP of a running tenure again; tried again until it succeeds or the tenure ends.
+void reacquire_vip(Machine& m);
 PeerStatus compose_status(const Machine& m);
 
 // sequencer.cpp

@@ -39,6 +39,7 @@ bool PeerJudge::is_process_gone(Instant now) const { return process_gone_ && sil
 void PeerJudge::listen_anew(Instant now) {
   last_heard_ = now;
   probes_sent_ = 0;
+  process_gone_ = false;  // said before the stall; the peer may have come back and led since
 }
 
 Instant PeerJudge::next_probe_at() const {

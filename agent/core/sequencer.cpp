@@ -142,6 +142,9 @@ PlanEnd advance_plan(Machine& m) {
   while (m.plan_failure.empty() && !m.awaited && !m.plan.is_finished()) {
     const Step step = m.plan.steps[m.plan.next];
     if (is_script(step) && m.orphan_script) return PlanEnd::running;
+    // Stood still meanwhile: until the peer's word is there, nothing new is begun.
+    const bool begins = step.kind == StepKind::start_script || step.kind == StepKind::acquire_vip;
+    if (begins && m.tenure.confirm_beat && primary_phases.contains(m.phase)) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && m.persist_token) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && !m.persist_failure.empty() && m.desired.record.epoch == m.tenure.epoch) {
       m.plan_failure = "the new epoch cannot be written: " + m.persist_failure;

@@ -54,6 +54,10 @@ constexpr TransitionRow rows[] = {
      begin_election, Answer::none, "what kept this node in WAIT is gone",
      "Action wakeup from failover rule Implicit_wakeup"},
 
+    {"clean_up_former_life", {stopped}, Trigger::facts, [](F f) { return f.former_life_remains; },
+     "a crash on the way to STOP left something running", stopping, begin_stopping, Answer::none,
+     "a former life of this agent ended on its way to STOP; stopping what it left running"},
+
     // ---- taking over and being primary
     {"peer_is_back", {taking_over}, Trigger::facts,
      [](F f) { return f.peer_is_primary && !f.tenure_is_durable && !f.holds_vip; },

@@ -9,10 +9,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 namespace clusteragent {
 
@@ -24,10 +27,22 @@ void assertion_failed(const char* expression, const char* file, int line) {
 namespace log {
 namespace {
 
+// A disk that hangs must not fill the memory: what does not fit any more is counted instead.
+constexpr std::size_t waiting_lines_max = 4096;
+
+struct Line {
+  std::string to_standard_error;
+  std::string to_file;
+};
+
 struct Sink {
   std::mutex mutex;
+  std::condition_variable wake;
   std::string module = "-";
   std::shared_ptr<spdlog::sinks::rotating_file_sink_mt> file;
+  std::deque<Line> waiting;
+  std::size_t dropped = 0;
+  bool has_writer = false;
 };
 
 Sink& sink() {
@@ -62,7 +77,53 @@ std::string timestamp() {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:06}", fmt::localtime(std::chrono::system_clock::to_time_t(now)), micros);
 }
 
+void write_out(const Line& line, spdlog::sinks::rotating_file_sink_mt* file) {
+  fmt::print(stderr, "{}\n", line.to_standard_error);
+  if (file == nullptr) return;
+  try {
+    file->log(spdlog::details::log_msg{spdlog::string_view_t{}, spdlog::level::info, line.to_file});
+    file->flush();
+  } catch (const spdlog::spdlog_ex& failure) {
+    fmt::print(stderr, "the log cannot be written: {}\n", failure.what());
+  }
+}
+
+void run_writer() {
+  auto& state = sink();
+  std::unique_lock lock{state.mutex};
+  while (true) {
+    state.wake.wait(lock, [&state] { return !state.waiting.empty(); });
+    // It stays in the queue while it is written, so that flush() knows when all is done.
+    const Line line = state.waiting.front();
+    const auto file = state.file;
+    const std::size_t dropped = std::exchange(state.dropped, 0);
+    lock.unlock();
+    if (dropped > 0) {
+      const std::string note = fmt::format("{} lines were dropped while the log could not be written", dropped);
+      write_out({note, note}, file.get());
+    }
+    write_out(line, file.get());
+    lock.lock();
+    state.waiting.pop_front();
+    state.wake.notify_all();
+  }
+}
+
 }  // namespace
+
+void start_writer() {
+  auto& state = sink();
+  const std::lock_guard lock{state.mutex};
+  if (std::exchange(state.has_writer, true)) return;
+  // Detached: a disk that hangs at the very end must not keep the process from ending.
+  std::thread{run_writer}.detach();
+}
+
+void flush(Duration limit) {
+  auto& state = sink();
+  std::unique_lock lock{state.mutex};
+  state.wake.wait_for(lock, limit, [&state] { return state.waiting.empty(); });
+}
 
 Status set_file(const std::string& path, std::size_t bytes_max) {
   constexpr std::size_t rotated_files_max = 3;
@@ -93,14 +154,18 @@ void write(Level level, std::string_view component, std::string_view text) {
   const std::lock_guard lock{state.mutex};
   const char letter = static_cast<char>(level);
   const std::string line = fmt::format("{} | {} | {} | {}", timestamp(), component, letter, text);
+  Line whole{line, line};
   if (standard_error_is_journal()) {
-    fmt::print(stderr, "<{}>{} | {} | {} | {}\n", syslog_priority(level), state.module, component, letter, text);
-  } else {
-    fmt::print(stderr, "{}\n", line);
+    whole.to_standard_error =
+        fmt::format("<{}>{} | {} | {} | {}", syslog_priority(level), state.module, component, letter, text);
   }
-  if (state.file) {
-    state.file->log(spdlog::details::log_msg{spdlog::string_view_t{}, spdlog::level::info, line});
-    state.file->flush();
+  if (!state.has_writer) {
+    write_out(whole, state.file.get());
+  } else if (state.waiting.size() >= waiting_lines_max) {
+    ++state.dropped;
+  } else {
+    state.waiting.push_back(std::move(whole));
+    state.wake.notify_all();
   }
 }
 

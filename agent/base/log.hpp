@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/base/result.hpp"
+#include "agent/base/time.hpp"
 
 namespace clusteragent::log {
 
@@ -17,6 +18,10 @@ enum class Level : char { critical = 'C', event = 'E', user = 'U', script = 'S',
 
 /// Where lines go besides standard error: `path` is created with mode 0640 and rotated at `bytes_max`.
 Status set_file(const std::string& path, std::size_t bytes_max);
+/// From here on a thread of its own writes, and nobody who logs waits for a disk. Never ends.
+void start_writer();
+/// Waits until all is written, but not longer than that.
+void flush(Duration limit);
 /// Module name that stands in every line.
 void set_module(std::string module);
 /// Debug lines are dropped unless asked for.

@@ -61,10 +61,16 @@ std::string render_node(const Json& document, bool with_colours) {
   return text;
 }
 
+std::string condition_text(const std::string& condition) {
+  if (condition == "peer_deaf") return "ONE-WAY: the peer hears nothing from here";
+  if (condition == "self_deaf") return "ONE-WAY: nothing is heard from the peer, which hears this node";
+  return condition;
+}
+
 std::string render_paths(const Json& status) {
   std::string text = "heartbeats\n";
   for (const Json& path : status.value("paths", Json::array())) {
-    text += fmt::format("  {:<12} {:<9}", get(path, "name"), get(path, "condition"));
+    text += fmt::format("  {:<12} {:<9}", get(path, "name"), condition_text(get(path, "condition")));
     if (path.contains("age_ms")) text += fmt::format(" heard {} ago", age_text(path.value("age_ms", std::int64_t{0})));
     text += fmt::format(", loss {:.1f} % in", path.value("loss_permille", 0) / 10.0);
     if (path.contains("peer_loss_permille")) text += fmt::format(" / {:.1f} % out", path.value("peer_loss_permille", 0) / 10.0);

@@ -12,7 +12,7 @@ Json names_of(core::NodeSet set, const NodeIdentity& identity, NodeId self) {
   return names;
 }
 
-Json peer_of(const core::PeerView& peer, const std::string& name, Instant now) {
+Json peer_of(const core::PeerView& peer, const std::string& name, Instant now, Duration stale_after) {
   Json json{{"node", name},
             {"heard", peer.was_ever_heard},
             {"silent", peer.is_silent},
@@ -21,6 +21,12 @@ Json peer_of(const core::PeerView& peer, const std::string& name, Instant now) {
             {"incompatible", peer.is_incompatible}};
   if (!peer.was_ever_heard) return json;
   json["age_ms"] = to_milliseconds(now - peer.last_heard);
+  const bool is_stale =
+      peer.is_silent || peer.is_process_gone || peer.is_incompatible || now - peer.last_heard > stale_after;
+  if (is_stale) {
+    json["state"] = "UNKNOWN";
+    return json;
+  }
   json["state"] = name_of(peer.status.state);
   json["activity"] = name_of(peer.status.activity);
   json["epoch"] = peer.status.record.epoch.value();
@@ -57,7 +63,7 @@ Json status_of(const core::View& view, const NodeIdentity& identity, Instant now
               {"version", identity.version},
               {"stale_after_ms", to_milliseconds(stale_after)},
               {"local", std::move(local)},
-              {"seen_of_peer", peer_of(view.peer, identity.peer, now)}};
+              {"seen_of_peer", peer_of(view.peer, identity.peer, now, stale_after)}};
   if (view.record.epoch.value() != 0) {
     const bool self_holds = view.record.holder == view.self;
     status["local"]["last_primary"] = self_holds ? identity.node : identity.peer;

@@ -290,7 +290,10 @@ Json Agent::status() const {
                     {"replayed", counters.replayed},       {"malformed", counters.malformed},
                     {"unproven", counters.unproven},       {"foreign_module", counters.foreign_module},
                     {"incompatible", counters.incompatible}};
-  if (peer_report_.is_object()) {
+  // What the peer said before it fell silent is history, not status.
+  const bool is_fresh = json["seen_of_peer"].value("state", "UNKNOWN") != "UNKNOWN" &&
+                        to_milliseconds(now - peer_report_at_) <= json["stale_after_ms"].get<std::int64_t>();
+  if (peer_report_.is_object() && is_fresh) {
     json["peer_report"] = peer_report_;
     json["peer_report_age_ms"] = to_milliseconds(now - peer_report_at_);
   }

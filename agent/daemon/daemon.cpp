@@ -12,6 +12,8 @@
 namespace clusteragent::daemon {
 namespace {
 
+// For the last lines of the log at the end; a disk that hangs does not keep the agent.
+constexpr Duration last_lines_limit = std::chrono::seconds{2};
 constexpr int exit_unreachable = 4;
 constexpr int exit_configuration = 5;
 
@@ -53,8 +55,10 @@ int run_agent(const RunOptions& options) {
   // A client that closes its end early must not end the agent.
   std::signal(SIGPIPE, SIG_IGN);
   ask_for_priority();
+  log::start_writer();
   (*agent)->start();
   io.run();
+  log::flush(last_lines_limit);
   return 0;
 }
 

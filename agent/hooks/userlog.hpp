@@ -8,6 +8,7 @@
 // file that has grown beyond its limit down to its last half (the files are in append mode, so writers go on at the new
 // end). What is written in the instant of the cut may be lost; that is said in the file. Threads: names are pure; the
 // keeper's methods may be called from any thread, serve() blocks and has its own.
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <ctime>
@@ -66,6 +67,7 @@ class UserlogKeeper {
   std::size_t running_ = 0;
   bool was_used_ = false;  // nothing to look at before the first run
   bool is_closed_ = false;
+  std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds> last_moment_;  // of the newest name
 };
 
 }  // namespace clusteragent::hooks

@@ -12,6 +12,7 @@ std::string_view name_of(PathCondition condition) {
     case PathCondition::up: return "up";
     case PathCondition::silent: return "silent";
     case PathCondition::peer_deaf: return "peer_deaf";
+    case PathCondition::self_deaf: return "self_deaf";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -69,8 +70,11 @@ void PathMeter::peer_fact(Instant now, const PathFact& fact) {
 }
 
 PathCondition PathMeter::condition(Instant now, Duration timeout) const {
+  const bool hears = last_heard_ && now - *last_heard_ < timeout;
+  const bool peer_hears = peer_view_ && now - peer_view_at_ < timeout && peer_view_->was_heard && peer_view_->age < timeout;
+  if (!hears && peer_hears) return PathCondition::self_deaf;
   if (!last_heard_) return PathCondition::unknown;
-  if (now - *last_heard_ >= timeout) return PathCondition::silent;
+  if (!hears) return PathCondition::silent;
   if (peer_view_ && (!peer_view_->was_heard || peer_view_->age >= timeout)) return PathCondition::peer_deaf;
   return PathCondition::up;
 }

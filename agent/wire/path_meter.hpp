@@ -15,6 +15,7 @@ enum class PathCondition : std::uint8_t {
   up,         // both hear each other on it
   silent,     // this node hears nothing on it
   peer_deaf,  // this node hears the peer, the peer does not hear this node: a one-way cut
+  self_deaf,  // the other way round, as the peer says on another path
 };
 std::string_view name_of(PathCondition condition);
 

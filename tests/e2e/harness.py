@@ -221,7 +221,7 @@ class Lab:
     def is_protected(self, node, module=MODULE):
         """Whether a guard runs beside the agent."""
         agent = self.sandbox.host(node)["agents"].get(module)
-        return is_alive(agent) and len(self.sandbox.processes(node, "clusteragent")) >= 2
+        return is_alive(agent) and bool(self.sandbox.processes(node, "clusteragent-guard"))
 
     def start_agents(self, module=MODULE, nodes=NODES):
         for node in nodes:

@@ -51,7 +51,7 @@ class AgentDeath(unittest.TestCase):
             lab.write_module(pulse=10, timeout=50)
             lab.start_responders()
             lab.start_cluster()
-            pids = lab.sandbox.processes("node1", "clusteragent")
+            pids = lab.sandbox.processes("node1", "clusteragent") + lab.sandbox.processes("node1", "clusteragent-guard")
             self.assertGreaterEqual(len(pids), 2, "agent and guard")
 
             def send(number):
@@ -86,8 +86,7 @@ class AgentDeath(unittest.TestCase):
             lab.start_cluster()
             lab.wait_served_by("node1")
             observer = lab.start_observer()
-            agent = lab.sandbox.agents("node1", "demo")["demo"]["pid"]
-            guards = [pid for pid in lab.sandbox.processes("node1", "clusteragent") if pid != agent]
+            guards = lab.sandbox.processes("node1", "clusteragent-guard")
             self.assertTrue(guards, "a guard runs beside the agent")
             for pid in guards:
                 os.kill(pid, signal.SIGKILL)

@@ -75,9 +75,10 @@ class Cuts(unittest.TestCase):
         self.assertLess(client["longest_ms"], 1000)
 
     def test_one_way_cut_is_named_on_both_sides(self):
+        """On one network of two: the node that hears nothing there is told so over the other."""
         with Lab() as lab:
             self.prepare(lab)
-            lab.sandbox.cut_one_way("node2", "node1")
+            lab.sandbox.cut_one_way("node2", "node1", "net2")
             for node in ("node1", "node2"):
                 self.assertTrue(wait_for(lambda node=node: "one-way" in lab.agent(node, "status", "-m", "demo")
                                          .lower().replace("one way", "one-way"), 10), node)

@@ -61,7 +61,8 @@ class Planned(unittest.TestCase):
                 lab.agent(primary, "swap", "-m", "demo")
                 lab.wait_states({primary: "PRIM", other(primary): "SECOND"})
             entries = [(host, script, phase) for host, script, phase, _, _ in read_journal(journal)]
-        expected = [("node1", "start_prim")]
+        # Without a prestart of its own, a module's stop scripts clear what a former life may have left.
+        expected = [("node1", "stop_prim"), ("node1", "start_prim"), ("node2", "stop_prim")]
         for stopping, starting in (("node1", "node2"), ("node2", "node1")):
             expected += [(stopping, "stop_prim"), (starting, "start_prim")]
         self.assertEqual(entries, [entry + (phase,) for entry in expected for phase in ("begin", "end")])

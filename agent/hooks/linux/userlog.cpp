@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds look_while_running{200};
 // A server that chatters on its standard output is cut this often.
 constexpr milliseconds look_while_idle{10'000};
-// Two runs in the same millisecond, several times over, do not happen; a clock set back makes collisions possible.
+// A name is taken only when the clock was set back before the agent started.
 constexpr int name_attempts_max = 100;
 constexpr std::uint64_t kept_bytes_max = 1024ULL * 1024;
 
@@ -66,12 +66,18 @@ Result<Userlog> UserlogKeeper::create(std::string_view script) {
                  fmt::format("userlog directory {} cannot be made: {}", directory_, problem.message())};
   }
   remove_surplus();
-  auto now = std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
-  for (int attempt = 0; attempt < name_attempts_max; ++attempt, now += milliseconds{1}) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  auto moment = std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
+  {
+    // Names grow even within a millisecond and when the clock is set back: they are what tells old from new.
+    const std::scoped_lock lock{mutex_};
+    moment = std::max(moment, last_moment_ + milliseconds{1});
+    last_moment_ = moment;
+  }
+  for (int attempt = 0; attempt < name_attempts_max; ++attempt, moment += milliseconds{1}) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(moment);
     std::tm local{};
     ::localtime_r(&seconds, &local);
-    const auto fraction = static_cast<unsigned>(now.time_since_epoch().count() % 1000);
+    const auto fraction = static_cast<unsigned>(moment.time_since_epoch().count() % 1000);
     std::string path = directory_ + "/" + userlog_name(local, fraction, script);
     const int file = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (file >= 0) return Userlog{Fd{file}, std::move(path)};

@@ -54,5 +54,11 @@ TEST_F(PathMeterTest, names_a_one_way_cut) {
   EXPECT_EQ(meter.condition(at(milliseconds{100}), milliseconds{100}), PathCondition::silent);
 }
 
+TEST_F(PathMeterTest, learns_over_another_path_that_only_this_node_is_deaf_here) {
+  meter.heard(start, Incarnation{1}, 1);
+  meter.peer_fact(at(milliseconds{200}), PathFact{PathId{0}, true, milliseconds{5}, 0});
+  EXPECT_EQ(meter.condition(at(milliseconds{200}), milliseconds{100}), PathCondition::self_deaf);
+}
+
 }  // namespace
 }  // namespace clusteragent::wire

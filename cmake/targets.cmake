@@ -1,4 +1,5 @@
-# One place for what every target has in common, so that a folder's CMakeLists.txt names only its sources and what it may see.
+# One place for what every target has in common, so that a folder's CMakeLists.txt names only its sources and what it
+# may see.
 
 set(CLUSTERAGENT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
                           -Wold-style-cast -Woverloaded-virtual -Wcast-align -Wnull-dereference -Wduplicated-cond)
@@ -41,6 +42,11 @@ function(clusteragent_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
+  # Integration tests measure what the kernel does in milliseconds: alone, or they measure each other.
+  set(serial FALSE)
+  if(arg_LABEL STREQUAL "integration")
+    set(serial TRUE)
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-                       PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
+                       PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${serial})
 endfunction()

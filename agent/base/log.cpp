@@ -60,12 +60,17 @@ bool standard_error_is_journal() {
 
 int syslog_priority(Level level) {
   switch (level) {
-    case Level::critical: return 2;
-    case Level::event: return 5;
+    case Level::critical:
+      return 2;
+    case Level::event:
+      return 5;
     case Level::user:
-    case Level::script: return 5;
-    case Level::info: return 6;
-    case Level::debug: return 7;
+    case Level::script:
+      return 5;
+    case Level::info:
+      return 6;
+    case Level::debug:
+      return 7;
   }
   return 6;
 }
@@ -146,7 +151,9 @@ void set_module(std::string module) {
   sink().module = std::move(module);
 }
 
-void enable_debug(bool on) { debug_enabled = on; }
+void enable_debug(bool on) {
+  debug_enabled = on;
+}
 
 void write(Level level, std::string_view component, std::string_view text) {
   if (level == Level::debug && !debug_enabled) return;

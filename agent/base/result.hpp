@@ -27,21 +27,33 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : content_{std::in_place_index<0>, std::move(value)} {}        // NOLINT(google-explicit-constructor)
-  Result(Error error) : content_{std::in_place_index<1>, std::move(error)} {}    // NOLINT(google-explicit-constructor)
+  Result(T value) : content_{std::in_place_index<0>, std::move(value)} {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : content_{std::in_place_index<1>, std::move(error)} {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return content_.index() == 0; }
   explicit operator bool() const { return ok(); }
 
-  T& value() & { CLUSTERAGENT_ASSERT(ok()); return *std::get_if<0>(&content_); }
-  const T& value() const& { CLUSTERAGENT_ASSERT(ok()); return *std::get_if<0>(&content_); }
-  T&& value() && { CLUSTERAGENT_ASSERT(ok()); return std::move(*std::get_if<0>(&content_)); }
+  T& value() & {
+    CLUSTERAGENT_ASSERT(ok());
+    return *std::get_if<0>(&content_);
+  }
+  const T& value() const& {
+    CLUSTERAGENT_ASSERT(ok());
+    return *std::get_if<0>(&content_);
+  }
+  T&& value() && {
+    CLUSTERAGENT_ASSERT(ok());
+    return std::move(*std::get_if<0>(&content_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Error& error() const { CLUSTERAGENT_ASSERT(!ok()); return *std::get_if<1>(&content_); }
+  const Error& error() const {
+    CLUSTERAGENT_ASSERT(!ok());
+    return *std::get_if<1>(&content_);
+  }
 
  private:
   std::variant<T, Error> content_;
@@ -50,6 +62,8 @@ class [[nodiscard]] Result {
 struct Done {};
 /// Result of an operation that yields nothing but success.
 using Status = Result<Done>;
-inline Status success() { return Done{}; }
+inline Status success() {
+  return Done{};
+}
 
 }  // namespace clusteragent

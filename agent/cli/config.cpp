@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/cli/verbs.hpp"
+#include "agent/platform/environment.hpp"
 
 namespace clusteragent::cli {
 namespace {
@@ -49,7 +50,8 @@ void load_module(const std::string& path, Loaded& loaded) {
     if (parsed.value) fmt::print("{}: in order\n", path);
     return;
   }
-  auto parsed = config::parse_module(*text, path, loaded.cluster ? &*loaded.cluster : nullptr);
+  auto parsed =
+      config::parse_module(*text, path, loaded.cluster ? &*loaded.cluster : nullptr, platform::process_environment);
   print_diagnostics(parsed.diagnostics);
   loaded.has_errors |= !parsed.value;
   if (!parsed.value) return;
@@ -94,7 +96,8 @@ int show(const Context& context, const Wishes& wishes) {
   }
   const auto text = config::read_file(file);
   if (!text) return fail(text.error());
-  const auto parsed = config::parse_module(*text, file, loaded.cluster ? &*loaded.cluster : nullptr);
+  const auto parsed =
+      config::parse_module(*text, file, loaded.cluster ? &*loaded.cluster : nullptr, platform::process_environment);
   print_diagnostics(parsed.diagnostics);
   if (!parsed.value) return exit_configuration;
   fmt::print("{}", wishes.as_json ? config::show_json(*parsed.value) + "\n" : config::show(*parsed.value));

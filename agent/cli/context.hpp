@@ -9,7 +9,13 @@
 
 namespace clusteragent::cli {
 
-enum ExitCode : int { exit_success = 0, exit_usage = 2, exit_refused = 3, exit_unreachable = 4, exit_configuration = 5 };
+enum ExitCode : int {
+  exit_success = 0,
+  exit_usage = 2,
+  exit_refused = 3,
+  exit_unreachable = 4,
+  exit_configuration = 5
+};
 
 struct Context {
   control::Paths paths;

@@ -14,7 +14,8 @@ void add_keygen(const Program& program) {
   };
   auto* verb = program.app.add_subcommand("keygen", "Make the key that both nodes share");
   auto wishes = std::make_shared<Wishes>();
-  verb->add_option("--out", wishes->file, "Where to write it; default: /etc/clusteragent/cluster.key")->type_name("FILE");
+  verb->add_option("--out", wishes->file, "Where to write it; default: /etc/clusteragent/cluster.key")
+      ->type_name("FILE");
   verb->add_flag("--force", wishes->replaces, "Replace a key that is there");
   verb->callback([program, wishes] {
     const std::string file = wishes->file.empty() ? program.context.paths.key_file() : wishes->file;
@@ -25,7 +26,8 @@ void add_keygen(const Program& program) {
       program.exit_code = fail(saved.error());
       return;
     }
-    fmt::print("{} written. Copy it to the other node (mode 0600), for example: scp -p {} OTHER:{}\n", file, file, file);
+    fmt::print("{} written. Copy it to the other node (mode 0600), for example: scp -p {} OTHER:{}\n", file, file,
+               file);
   });
 }
 

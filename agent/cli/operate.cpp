@@ -22,7 +22,8 @@ const std::vector<Operation> operations{
     {"start", "Start the module on this node", {"ALONE Ready", "PRIM Ready", "SECOND Ready", "WAIT NotReady"}},
     {"stop", "Stop the module on this node; the other one takes over", {"STOP NotReady"}},
     {"restart", "Stop and start the application in place", {"ALONE Ready", "PRIM Ready", "SECOND Ready"}},
-    {"stopstart", "Stop and start the module; on the primary that is a failover",
+    {"stopstart",
+     "Stop and start the module; on the primary that is a failover",
      {"ALONE Ready", "PRIM Ready", "SECOND Ready", "WAIT NotReady"}},
     {"swap", "Exchange the roles of the two nodes", {"ALONE Ready", "PRIM Ready", "SECOND Ready"}},
     {"prim", "Start or promote this node as primary", {"ALONE Ready", "PRIM Ready"}},
@@ -48,7 +49,8 @@ std::string state_of(const control::Json& answer) {
 }
 
 /// Follows the module until it has settled, a line for each change of state.
-int wait_until_settled(const std::string& socket, const std::string& module, const Operation& operation, int seconds_max) {
+int wait_until_settled(const std::string& socket, const std::string& module, const Operation& operation,
+                       int seconds_max) {
   constexpr auto look_again = std::chrono::milliseconds{50};
   const Instant end = platform::boottime_now() + std::chrono::seconds{seconds_max};
   std::string shown;
@@ -66,8 +68,8 @@ int wait_until_settled(const std::string& socket, const std::string& module, con
       if (state == settled) return exit_success;
     }
   }
-  return fail({ErrorCode::unreachable, fmt::format("{} has not settled after {} s; it goes on, see clusteragent status",
-                                                   module, seconds_max)});
+  return fail({ErrorCode::unreachable,
+               fmt::format("{} has not settled after {} s; it goes on, see clusteragent status", module, seconds_max)});
 }
 
 int operate(const Context& context, const Operation& operation, const Wishes& wishes) {

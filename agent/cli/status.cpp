@@ -18,7 +18,9 @@ struct Wishes {
   bool exits_with_state = false;
 };
 
-bool wants_colours() { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
+bool wants_colours() {
+  return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+}
 
 int state_code(const control::Json& status) {
   // SafeKit's `state -lq`.

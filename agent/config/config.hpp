@@ -4,7 +4,7 @@
 // Purpose: the door of this folder for the daemon and the command line. Ownership: values. Threads: any; nothing here
 // has state. Errors: parsing reports every mistake of a file at once as diagnostics, each with its line and column; the
 // value is there only when none of them is an error. Nothing here opens a socket or asks the system about itself; only
-// read_file touches the disk, and only process_environment the environment.
+// read_file touches the disk.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -30,12 +30,10 @@ Result<std::string> read_file(const std::string& path);
 
 Parsed<ClusterConfig> parse_cluster(std::string_view text, std::string_view file_name);
 
-/// The environment of this process, for `%NAME%` without a macro; values with control characters count as undefined.
-std::optional<std::string> process_environment(const std::string& name);
-
+/// `environment` answers `%NAME%` without a macro; platform::process_environment is the one of this process.
 /// Without a cluster what refers to it (heartbeat names, defaultprim, two nodes) is not checked.
 Parsed<ModuleConfig> parse_module(std::string_view text, std::string_view file_name, const ClusterConfig* cluster,
-                                  Environment environment = process_environment);
+                                  Environment environment = {});
 
 /// What modules of one node take from each other: the heartbeat port, virtual addresses. Give all of them.
 std::vector<Diagnostic> check_modules(std::span<const ModuleConfig> modules);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <utility>
 
 #include "agent/base/assert.hpp"
@@ -182,15 +181,6 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
 }
 
 }  // namespace
-
-std::optional<std::string> process_environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return std::nullopt;
-  std::string text{value};
-  const auto is_printable = [](char c) { return c >= 0x20 && c < 0x7f; };
-  if (!std::all_of(text.begin(), text.end(), is_printable)) return std::nullopt;
-  return text;
-}
 
 Parsed<ModuleConfig> parse_module(std::string_view text, std::string_view file_name, const ClusterConfig* cluster,
                                   Environment environment) {

@@ -200,7 +200,8 @@ std::optional<std::string> Macros::expand(const std::string& text, Position at, 
     }
     const std::string name = text.substr(open + 1, close - open - 1);
     const auto macro = texts_.find(name);
-    const auto found = macro != texts_.end() ? macro->second : environment_(name);
+    const auto outside = environment_ ? environment_(name) : std::nullopt;
+    const auto found = macro != texts_.end() ? macro->second : outside;
     if (!found && macro != texts_.end()) return std::nullopt;
     if (!found) {
       std::vector<std::string_view> names;

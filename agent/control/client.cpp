@@ -53,7 +53,9 @@ Result<std::string> read_line(int socket, Instant deadline, const std::string& m
   return text;
 }
 
-ErrorCode code_of(const std::string& name) { return name == "usage" ? ErrorCode::usage : ErrorCode::refused; }
+ErrorCode code_of(const std::string& name) {
+  return name == "usage" ? ErrorCode::usage : ErrorCode::refused;
+}
 
 }  // namespace
 

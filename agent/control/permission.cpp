@@ -4,7 +4,9 @@
 
 namespace clusteragent::control {
 
-bool may_act(const Caller& caller, std::uint32_t agent_user) { return caller.user == 0 || caller.user == agent_user; }
+bool may_act(const Caller& caller, std::uint32_t agent_user) {
+  return caller.user == 0 || caller.user == agent_user;
+}
 
 bool may_read(const Caller& caller, std::optional<std::uint32_t> readers_group) {
   if (caller.user == 0) return true;

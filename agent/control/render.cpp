@@ -23,15 +23,20 @@ std::string painted(const std::string& state, const std::string& activity, bool 
   return fmt::format("\x1b[1;{}m{}\x1b[0m", code, text);
 }
 
-std::string yes_no(bool value) { return value ? "yes" : "no"; }
+std::string yes_no(bool value) {
+  return value ? "yes" : "no";
+}
 
-std::string get(const Json& json, const char* key) { return json.value(key, std::string{}); }
+std::string get(const Json& json, const char* key) {
+  return json.value(key, std::string{});
+}
 
 /// A node's own account of itself: this node's, or the peer's as it sent it.
 std::string render_node(const Json& document, bool with_colours) {
   const Json& local = document.at("local");
-  std::string text = fmt::format("  {}  for {}, epoch {}\n", painted(get(local, "state"), get(local, "activity"), with_colours),
-                                 age_text(local.value("since_ms", std::int64_t{0})), local.value("epoch", 0ULL));
+  std::string text =
+      fmt::format("  {}  for {}, epoch {}\n", painted(get(local, "state"), get(local, "activity"), with_colours),
+                  age_text(local.value("since_ms", std::int64_t{0})), local.value("epoch", 0ULL));
   text += fmt::format("    why        {}\n", get(local, "reason"));
   if (!get(local, "doing").empty()) text += fmt::format("    now        {}\n", get(local, "doing"));
   if (!get(local, "remedy").empty()) text += fmt::format("    remedy     {}\n", get(local, "remedy"));
@@ -47,9 +52,10 @@ std::string render_node(const Json& document, bool with_colours) {
                         address.contains("answered_by") ? ", answered by " + get(address, "answered_by") : "");
   }
   for (const Json& process : document.value("processes", Json::array())) {
-    text += fmt::format("    process    {} ({}): {}{}\n", get(process, "name"), get(process, "class"),
-                        process.value("armed", false) ? fmt::format("{} running", process.value("count", 0)) : "not watched now",
-                        get(process, "problem").empty() ? "" : ", " + get(process, "problem"));
+    text += fmt::format(
+        "    process    {} ({}): {}{}\n", get(process, "name"), get(process, "class"),
+        process.value("armed", false) ? fmt::format("{} running", process.value("count", 0)) : "not watched now",
+        get(process, "problem").empty() ? "" : ", " + get(process, "problem"));
   }
   const Json restarts = local.value("restarts", Json::object());
   text += fmt::format("    restarts   {} of {} used", restarts.value("used", 0), restarts.value("max", 0));
@@ -57,7 +63,8 @@ std::string render_node(const Json& document, bool with_colours) {
     text += fmt::format(", counted anew in {}", age_text(restarts.value("window_left_ms", std::int64_t{0})));
   }
   text += "\n";
-  if (!get(local, "last_script_failure").empty()) text += fmt::format("    script     {}\n", get(local, "last_script_failure"));
+  if (!get(local, "last_script_failure").empty())
+    text += fmt::format("    script     {}\n", get(local, "last_script_failure"));
   return text;
 }
 
@@ -73,8 +80,10 @@ std::string render_paths(const Json& status) {
     text += fmt::format("  {:<12} {:<9}", get(path, "name"), condition_text(get(path, "condition")));
     if (path.contains("age_ms")) text += fmt::format(" heard {} ago", age_text(path.value("age_ms", std::int64_t{0})));
     text += fmt::format(", loss {:.1f} % in", path.value("loss_permille", 0) / 10.0);
-    if (path.contains("peer_loss_permille")) text += fmt::format(" / {:.1f} % out", path.value("peer_loss_permille", 0) / 10.0);
-    if (path.contains("round_trip_us")) text += fmt::format(", round trip {} us", path.value("round_trip_us", std::int64_t{0}));
+    if (path.contains("peer_loss_permille"))
+      text += fmt::format(" / {:.1f} % out", path.value("peer_loss_permille", 0) / 10.0);
+    if (path.contains("round_trip_us"))
+      text += fmt::format(", round trip {} us", path.value("round_trip_us", std::int64_t{0}));
     if (!get(path, "problem").empty()) text += fmt::format(", {}", get(path, "problem"));
     text += "\n";
   }
@@ -89,20 +98,22 @@ std::string render_peer(const Json& status, bool with_colours) {
   if (seen.value("incompatible", false)) return "  UNKNOWN  speaks another protocol version; upgrade the older agent\n";
   if (seen.value("silent", false) || seen.value("process_gone", false) || age > stale) {
     return fmt::format("  UNKNOWN  {}; last heard {} ago\n",
-                       seen.value("process_gone", false) ? "its agent is gone" : "no heartbeat on any path", age_text(age));
+                       seen.value("process_gone", false) ? "its agent is gone" : "no heartbeat on any path",
+                       age_text(age));
   }
   std::string text;
   const Json report = status.value("peer_report", Json{});
   const std::int64_t report_age = status.value("peer_report_age_ms", std::int64_t{0});
   // The heartbeat is fresher than the report: a report of another state is already history.
   if (report.is_object() && report_age <= stale && report.contains("local") &&
-      get(report.at("local"), "state") == get(seen, "state") && get(report.at("local"), "activity") == get(seen, "activity")) {
+      get(report.at("local"), "state") == get(seen, "state") &&
+      get(report.at("local"), "activity") == get(seen, "activity")) {
     Json aged = report;
     aged["local"]["since_ms"] = report.at("local").value("since_ms", std::int64_t{0}) + report_age;
     text = render_node(aged, with_colours);
   } else {
-    text = fmt::format("  {}  epoch {}, details unknown\n", painted(get(seen, "state"), get(seen, "activity"), with_colours),
-                       seen.value("epoch", 0ULL));
+    text = fmt::format("  {}  epoch {}, details unknown\n",
+                       painted(get(seen, "state"), get(seen, "activity"), with_colours), seen.value("epoch", 0ULL));
   }
   text += fmt::format("    heard      {} ago{}\n", age_text(age),
                       seen.value("deaf_to_us", false) ? "; it does NOT hear this node (one-way cut)" : "");
@@ -122,7 +133,8 @@ std::string render_status(const Json& status, bool with_colours) {
   } else {
     text += "configurations match: unknown\n";
   }
-  for (const Json& margin : status.value("warnings", Json::array())) text += fmt::format("warning: {}\n", margin.get<std::string>());
+  for (const Json& margin : status.value("warnings", Json::array()))
+    text += fmt::format("warning: {}\n", margin.get<std::string>());
   return text;
 }
 

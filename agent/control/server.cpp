@@ -103,13 +103,15 @@ ControlServer::~ControlServer() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io, const std::string& path, Handlers handlers) {
+Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::io_context& io, const std::string& path,
+                                                           Handlers handlers) {
   std::unique_ptr<ControlServer> server{new ControlServer{io, std::move(handlers)}};
   const auto failed = [&path](const std::string& reason) {
     return Error{ErrorCode::system, fmt::format("cannot open the control socket {}: {}", path, reason)};
   };
   constexpr std::size_t path_max = 107;  // sockaddr_un(7)
-  if (path.size() > path_max) return failed(fmt::format("the path is longer than {} bytes; use a shorter --root", path_max));
+  if (path.size() > path_max)
+    return failed(fmt::format("the path is longer than {} bytes; use a shorter --root", path_max));
   error_code error;
   stream_protocol::socket probe{io};
   probe.connect(stream_protocol::endpoint{path}, error);
@@ -144,10 +146,12 @@ void ControlServer::handle(const std::shared_ptr<Session>& session, const std::s
   const Json request = Json::parse(line, nullptr, false);
   const auto caller = caller_of(session->socket.native_handle());
   if (!request.is_object() || !caller) return session->answer(refusal("usage", "not a request of this protocol"));
-  const std::string kind = request.contains("request") && request["request"].is_string() ? request["request"] : Json{""};
+  const std::string kind =
+      request.contains("request") && request["request"].is_string() ? request["request"] : Json{""};
   if (kind == "status") {
     if (!may_read(*caller, readers_group())) {
-      return session->answer(refusal("refused", "reading the status needs root or membership of the group clusteragent"));
+      return session->answer(
+          refusal("refused", "reading the status needs root or membership of the group clusteragent"));
     }
     return session->answer(Json{{"ok", true}, {"status", handlers_.status()}});
   }
@@ -178,7 +182,8 @@ void ControlServer::reply(const core::Reply& reply) {
   const auto found = pending_.find(reply.request);
   if (found == pending_.end()) return;
   if (const auto session = found->second.lock()) {
-    session->answer(reply.is_accepted ? Json{{"ok", true}, {"message", reply.message}} : refusal("refused", reply.message));
+    session->answer(reply.is_accepted ? Json{{"ok", true}, {"message", reply.message}}
+                                      : refusal("refused", reply.message));
   }
   pending_.erase(found);
 }

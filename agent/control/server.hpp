@@ -27,7 +27,8 @@ struct Handlers {
 
 class ControlServer {
  public:
-  static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io, const std::string& path, Handlers handlers);
+  static Result<std::unique_ptr<ControlServer>> open(boost::asio::io_context& io, const std::string& path,
+                                                     Handlers handlers);
   ~ControlServer();
 
   void reply(const core::Reply& reply);

@@ -39,11 +39,11 @@ struct RevokePermit {};
 struct RunScript {
   Token token;
   ScriptKind script = ScriptKind::prestart;
-  bool force = false;          // first argument "force"
+  bool force = false;  // first argument "force"
   ModuleState from = ModuleState::stop;
   ModuleState to = ModuleState::stop;
-  std::string action;          // start, stop, stopstart, stopwait, restart, swap: the third argument
-  Duration limit{};            // afterwards its process group is killed and the outcome is timed_out
+  std::string action;  // start, stop, stopstart, stopwait, restart, swap: the third argument
+  Duration limit{};    // afterwards its process group is killed and the outcome is timed_out
 };
 /// End a running script now; its ActionFinished still comes.
 struct CancelScript {

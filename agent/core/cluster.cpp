@@ -55,12 +55,18 @@ std::string expand(const Machine& m, std::string_view text) {
     const auto close = text.find('}', open);
     CLUSTERAGENT_ASSERT(close != std::string_view::npos);
     const std::string_view key = text.substr(open + 1, close - open - 1);
-    if (key == "peer") expanded += m.policy.node_names[m.policy.peer().value()];
-    else if (key == "self") expanded += m.policy.node_names[m.policy.self.value()];
-    else if (key == "silence") expanded += silence_text(m);
-    else if (key == "detail") expanded += m.detail;
-    else if (key == "why") expanded += why_text(m);
-    else CLUSTERAGENT_ASSERT(false);
+    if (key == "peer")
+      expanded += m.policy.node_names[m.policy.peer().value()];
+    else if (key == "self")
+      expanded += m.policy.node_names[m.policy.self.value()];
+    else if (key == "silence")
+      expanded += silence_text(m);
+    else if (key == "detail")
+      expanded += m.detail;
+    else if (key == "why")
+      expanded += why_text(m);
+    else
+      CLUSTERAGENT_ASSERT(false);
     text.remove_prefix(close + 1);
   }
   return expanded;
@@ -84,7 +90,8 @@ void apply(Machine& m, const TransitionRow& row) {
     m.since = m.now;
     m.beat_wanted = true;
     note(m, Severity::event,
-         "Local state " + std::string{name_of(module_state(m))} + " " + std::string{name_of(activity(m))} + ": " + m.reason);
+         "Local state " + std::string{name_of(module_state(m))} + " " + std::string{name_of(activity(m))} + ": " +
+             m.reason);
   } else if (row.to) {
     m.beat_wanted = true;
   }
@@ -142,7 +149,8 @@ void check_permit(Machine& m) {
     return;
   }
   note(m, Severity::critical,
-       "this agent stood still for " + std::to_string(to_milliseconds(m.now - *m.permit_until + permit_lease(m.policy))) +
+       "this agent stood still for " +
+           std::to_string(to_milliseconds(m.now - *m.permit_until + permit_lease(m.policy))) +
            " ms and its permit lapsed; the virtual IP is mute until the peer confirms that it did not take over");
   m.permit_until.reset();
   ask_for_confirmation(m);
@@ -161,8 +169,9 @@ void check_confirmation(Machine& m) {
   }
   m.tenure.confirm_beat.reset();
   if (!m.holds_vip) return;
-  note(m, Severity::event, peer_confirms ? "the peer confirms that it did not take over; the virtual IP answers again"
-                                         : "the peer is not heard; the virtual IP answers again");
+  note(m, Severity::event,
+       peer_confirms ? "the peer confirms that it did not take over; the virtual IP answers again"
+                     : "the peer is not heard; the virtual IP answers again");
   reacquire_vip(m);
   m.beat_wanted = true;
   m.announce_when_peer_lets_go = true;
@@ -186,8 +195,9 @@ void note_peer(Machine& m, const PeerStatus* before) {
   }
   const bool mismatch = status.config_hash != m.policy.config_hash;
   if (mismatch && !m.noted_config_mismatch) {
-    note(m, Severity::critical, "the configurations of the two nodes differ; compare them with clusteragent config show "
-                                "on both nodes");
+    note(m, Severity::critical,
+         "the configurations of the two nodes differ; compare them with clusteragent config show "
+         "on both nodes");
   }
   m.noted_config_mismatch = mismatch;
   if (primary_phases.contains(m.phase) && m.holds_vip) {
@@ -280,8 +290,9 @@ struct Handler {
   }
 
   void operator()(const VipConflict& event) const {
-    note(m, Severity::critical, event.mac + " also answers for the virtual IP " + event.address +
-                                    "; find that machine, this node announces again");
+    note(m, Severity::critical,
+         event.mac + " also answers for the virtual IP " + event.address +
+             "; find that machine, this node announces again");
     if (m.holds_vip && !m.tenure.confirm_beat) emit(m, AnnounceVip{});
   }
 
@@ -296,9 +307,15 @@ struct Handler {
     m.counts_restart = true;
     note(m, Severity::critical, event.detail);
     switch (event.action) {
-      case FailureAction::restart: trigger(m, Trigger::process_restart); break;
-      case FailureAction::stopstart: trigger(m, Trigger::process_stopstart); break;
-      case FailureAction::stop: trigger(m, Trigger::process_stop); break;
+      case FailureAction::restart:
+        trigger(m, Trigger::process_restart);
+        break;
+      case FailureAction::stopstart:
+        trigger(m, Trigger::process_stopstart);
+        break;
+      case FailureAction::stop:
+        trigger(m, Trigger::process_stop);
+        break;
     }
   }
 
@@ -331,13 +348,20 @@ struct Handler {
 
 Trigger trigger_of(Verb verb) {
   switch (verb) {
-    case Verb::start: return Trigger::op_start;
-    case Verb::stop: return Trigger::op_stop;
-    case Verb::restart: return Trigger::op_restart;
-    case Verb::stopstart: return Trigger::op_stopstart;
-    case Verb::swap: return Trigger::op_swap;
-    case Verb::prim: return Trigger::op_prim;
-    case Verb::second: return Trigger::op_second;
+    case Verb::start:
+      return Trigger::op_start;
+    case Verb::stop:
+      return Trigger::op_stop;
+    case Verb::restart:
+      return Trigger::op_restart;
+    case Verb::stopstart:
+      return Trigger::op_stopstart;
+    case Verb::swap:
+      return Trigger::op_swap;
+    case Verb::prim:
+      return Trigger::op_prim;
+    case Verb::second:
+      return Trigger::op_second;
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -399,8 +423,9 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   m.detail.clear();
   m.step_rows.clear();
   m.counts_restart = true;
-  // A machine that stood still may have missed frames after which the peer's permit was renewed: a stall longer than the
-  // margin between permit and timeout does not count as listening. What waited in the socket is delivered after this.
+  // A machine that stood still may have missed frames after which the peer's permit was renewed: a stall longer than
+  // the margin between permit and timeout does not count as listening. What waited in the socket is delivered after
+  // this.
   if (now - m.due_at >= (m.policy.timeout - permit_lease(m.policy)) / 2) {
     m.judge.listen_anew(now);
     m.awake_since = now;
@@ -423,10 +448,16 @@ std::optional<Instant> Cluster::next_deadline() const {
   return earliest;
 }
 
-std::uint32_t Cluster::last_row() const { return impl_->machine.last_row; }
+std::uint32_t Cluster::last_row() const {
+  return impl_->machine.last_row;
+}
 
-const std::vector<std::uint32_t>& Cluster::rows_of_last_step() const { return impl_->machine.step_rows; }
+const std::vector<std::uint32_t>& Cluster::rows_of_last_step() const {
+  return impl_->machine.step_rows;
+}
 
-View Cluster::view() const { return make_view(impl_->machine); }
+View Cluster::view() const {
+  return make_view(impl_->machine);
+}
 
 }  // namespace clusteragent::core

@@ -3,10 +3,10 @@
 //
 // Purpose: takes facts with the time at which they became known, returns ordered actions. It owns every decision: who
 // is primary, when the virtual IP moves, which script runs next. No I/O, clock, thread, log or random number.
-// Ownership: a value; the shell (agent/daemon) or the simulator owns it. Threads: none of its own, one caller at a time.
-// Time: CLOCK_BOOTTIME of this node; `now` never goes backward (asserted).
-// Contract of the caller:
-//   1. carry out actions in order and at once; answer each token with exactly one ActionFinished, never from inside step;
+// Ownership: a value; the shell (agent/daemon) or the simulator owns it. Threads: none of its own, one caller at a
+// time. Time: CLOCK_BOOTTIME of this node; `now` never goes backward (asserted). Contract of the caller:
+//   1. carry out actions in order and at once; answer each token with exactly one ActionFinished, never from inside
+//   step;
 //   2. arm one timer for next_deadline() and send DeadlineReached when it fires;
 //   3. deliver frames that have already arrived before a DeadlineReached of the same moment, so that a stalled process
 //      does not take its own stall for the peer's silence.

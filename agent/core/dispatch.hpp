@@ -22,19 +22,32 @@ inline void dispatch(const Action& action, const Ports& ports) {
   std::visit(
       [&ports](const auto& typed) {
         using T = std::decay_t<decltype(typed)>;
-        if constexpr (std::is_same_v<T, PersistState>) ports.state.persist(typed);
-        else if constexpr (std::is_same_v<T, SendHeartbeat>) ports.heartbeat.send(typed);
-        else if constexpr (std::is_same_v<T, AcquireVip>) ports.vip.acquire(typed);
-        else if constexpr (std::is_same_v<T, ReleaseVip>) ports.vip.release(typed);
-        else if constexpr (std::is_same_v<T, AnnounceVip>) ports.vip.announce();
-        else if constexpr (std::is_same_v<T, SetPermit>) ports.permit.set(typed);
-        else if constexpr (std::is_same_v<T, RevokePermit>) ports.permit.revoke();
-        else if constexpr (std::is_same_v<T, RunScript>) ports.scripts.run(typed);
-        else if constexpr (std::is_same_v<T, CancelScript>) ports.scripts.cancel(typed.token);
-        else if constexpr (std::is_same_v<T, ArmWatch>) ports.watch.arm(typed.watch_class);
-        else if constexpr (std::is_same_v<T, DisarmWatch>) ports.watch.disarm(typed.watch_class);
-        else if constexpr (std::is_same_v<T, Reply>) ports.operators.reply(typed);
-        else if constexpr (std::is_same_v<T, Note>) ports.operators.note(typed);
+        if constexpr (std::is_same_v<T, PersistState>)
+          ports.state.persist(typed);
+        else if constexpr (std::is_same_v<T, SendHeartbeat>)
+          ports.heartbeat.send(typed);
+        else if constexpr (std::is_same_v<T, AcquireVip>)
+          ports.vip.acquire(typed);
+        else if constexpr (std::is_same_v<T, ReleaseVip>)
+          ports.vip.release(typed);
+        else if constexpr (std::is_same_v<T, AnnounceVip>)
+          ports.vip.announce();
+        else if constexpr (std::is_same_v<T, SetPermit>)
+          ports.permit.set(typed);
+        else if constexpr (std::is_same_v<T, RevokePermit>)
+          ports.permit.revoke();
+        else if constexpr (std::is_same_v<T, RunScript>)
+          ports.scripts.run(typed);
+        else if constexpr (std::is_same_v<T, CancelScript>)
+          ports.scripts.cancel(typed.token);
+        else if constexpr (std::is_same_v<T, ArmWatch>)
+          ports.watch.arm(typed.watch_class);
+        else if constexpr (std::is_same_v<T, DisarmWatch>)
+          ports.watch.disarm(typed.watch_class);
+        else if constexpr (std::is_same_v<T, Reply>)
+          ports.operators.reply(typed);
+        else if constexpr (std::is_same_v<T, Note>)
+          ports.operators.note(typed);
       },
       action);
 }

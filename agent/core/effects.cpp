@@ -133,18 +133,26 @@ void begin_waiting_after_leaving(Machine& m) {
   request_persist(m);
 }
 
-void block_on_interface(Machine& m) { m.waiting = Waiting{BlockReason::interface_down, {}, {}, {}}; }
+void block_on_interface(Machine& m) {
+  m.waiting = Waiting{BlockReason::interface_down, {}, {}, {}};
+}
 void block_on_incompatible_peer(Machine& m) {
   m.waiting = Waiting{BlockReason::peer_incompatible, m.incompatible_text, {}, {}};
 }
-void block_on_operator_hold(Machine& m) { m.waiting = Waiting{BlockReason::operator_hold, {}, {}, {}}; }
-void block_on_old_data(Machine& m) { m.waiting = Waiting{BlockReason::not_up_to_date, {}, {}, {}}; }
+void block_on_operator_hold(Machine& m) {
+  m.waiting = Waiting{BlockReason::operator_hold, {}, {}, {}};
+}
+void block_on_old_data(Machine& m) {
+  m.waiting = Waiting{BlockReason::not_up_to_date, {}, {}, {}};
+}
 
 void block_on_full_disk(Machine& m) {
   m.waiting = Waiting{BlockReason::service_failed, m.plan_failure, m.now + hold_first, {}};
 }
 
-void end_yield(Machine& m) { m.waiting.yield_until.reset(); }
+void end_yield(Machine& m) {
+  m.waiting.yield_until.reset();
+}
 
 void insist(Machine& m) {
   m.operator_insists = true;
@@ -219,12 +227,14 @@ void leave_for_newer_primary(Machine& m) {
 
 void leave_for_interface(Machine& m) {
   // The VIP goes first: with the cable back in the middle of a slow stop script, two nodes would answer for it.
-  leave_primary(m, {.destination = Destination::blocked, .yields = true, .drops_vip_first = true, .action = "stopwait"});
+  leave_primary(m,
+                {.destination = Destination::blocked, .yields = true, .drops_vip_first = true, .action = "stopwait"});
   m.leaving.block = BlockReason::interface_down;
 }
 
 void leave_to_deaf_peer(Machine& m) {
-  leave_primary(m, {.destination = Destination::electing, .yields = true, .drops_vip_first = true, .action = "stopstart"});
+  leave_primary(m,
+                {.destination = Destination::electing, .yields = true, .drops_vip_first = true, .action = "stopstart"});
 }
 
 void leave_for_swap(Machine& m) {
@@ -242,7 +252,9 @@ void leave_to_stop(Machine& m) {
   leave_primary(m, {.destination = Destination::stopped, .yields = true, .lets_script_end = true, .action = "stop"});
 }
 
-void leave_by_budget(Machine& m) { leave_to_stop(m); }
+void leave_by_budget(Machine& m) {
+  leave_to_stop(m);
+}
 
 void leave_for_stopstart(Machine& m) {
   leave_primary(m, {.destination = Destination::electing, .yields = true, .action = "stopstart"});
@@ -277,7 +289,9 @@ void begin_joining(Machine& m) {
   begin_plan(m, std::move(plan));
 }
 
-void settle_second(Machine& m) { m.last_script_failure.clear(); }
+void settle_second(Machine& m) {
+  m.last_script_failure.clear();
+}
 
 void wish_for_swap(Machine& m) {
   ++m.wish_id;
@@ -289,7 +303,9 @@ void leave_second_to_stop(Machine& m) {
   leave_second(m, Destination::stopped, "stop");
 }
 
-void leave_second_by_budget(Machine& m) { leave_second_to_stop(m); }
+void leave_second_by_budget(Machine& m) {
+  leave_second_to_stop(m);
+}
 
 void leave_second_to_rejoin(Machine& m) {
   take_restart(m);

@@ -54,13 +54,13 @@ struct OperatorRequest {
   RequestId request;
   Verb verb = Verb::start;
   bool force = false;
-  std::string identity;  // of `-i`: a script or checker asked, not the administrator; empty: the administrator
-  std::string asked_by;  // for the log: user name or SYSTEM
+  std::string identity;      // of `-i`: a script or checker asked, not the administrator; empty: the administrator
+  std::string asked_by;      // for the log: user name or SYSTEM
   bool is_shutdown = false;  // stop because the agent or the machine goes down: the module starts again with the agent
 };
 struct DeadlineReached {};
 
-using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged, VipConflict,
-                           VipLost, ProcessFailed, ActionFinished, OperatorRequest, DeadlineReached>;
+using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged,
+                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, DeadlineReached>;
 
 }  // namespace clusteragent::core

@@ -34,8 +34,10 @@ constexpr Shown shown[] = {
 
 std::string label_of(const TransitionRow& row) {
   std::string label{name_of(row.on)};
-  if (row.on == Trigger::facts) label = std::string{row.guard_text};
-  else if (!row.guard_text.empty()) label += ", " + std::string{row.guard_text};
+  if (row.on == Trigger::facts)
+    label = std::string{row.guard_text};
+  else if (!row.guard_text.empty())
+    label += ", " + std::string{row.guard_text};
   std::replace(label.begin(), label.end(), ':', ' ');
   return label;
 }
@@ -72,18 +74,21 @@ std::string states_page() {
     if (!row.to) continue;
     for (const Phase from : all_phases) {
       if (!is_shown(from, row) || from == *row.to) continue;
-      page += "  " + std::string{name_of(from)} + " --> " + std::string{name_of(*row.to)} + " : " + label_of(row) + "\n";
+      page +=
+          "  " + std::string{name_of(from)} + " --> " + std::string{name_of(*row.to)} + " : " + label_of(row) + "\n";
     }
   }
-  page += "```\n\n## Every row\n\nFirst match wins. `{peer}`, `{why}` and the like are filled in when it happens.\n\n"
-          "| row | in | on | when | goes to | answer | what the operator reads |\n|---|---|---|---|---|---|---|\n";
+  page +=
+      "```\n\n## Every row\n\nFirst match wins. `{peer}`, `{why}` and the like are filled in when it happens.\n\n"
+      "| row | in | on | when | goes to | answer | what the operator reads |\n|---|---|---|---|---|---|---|\n";
   for (const TransitionRow& row : transition_table()) {
     std::string from;
     for (const Phase phase : all_phases) {
       if (row.from.contains(phase)) from += (from.empty() ? "" : ", ") + std::string{name_of(phase)};
     }
-    const std::string_view answer =
-        row.answer == Answer::accept ? "accepted" : row.answer == Answer::refuse ? "refused" : "";
+    const std::string_view answer = row.answer == Answer::accept   ? "accepted"
+                                    : row.answer == Answer::refuse ? "refused"
+                                                                   : "";
     page += "| " + std::string{row.name} + " | " + from + " | " + std::string{name_of(row.on)} + " | " +
             std::string{row.guard_text} + " | " + (row.to ? std::string{name_of(*row.to)} : "stays") + " | " +
             std::string{answer} + " | " + std::string{row.reason} + " |\n";

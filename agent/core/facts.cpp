@@ -9,12 +9,18 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // A node is settled as secondary for this long before the service is moved back to it.
-Duration fall_back_after(const Policy& policy) { return std::max<Duration>(policy.timeout, seconds{1}); }
+Duration fall_back_after(const Policy& policy) {
+  return std::max<Duration>(policy.timeout, seconds{1});
+}
 
-Duration link_settle(const Policy& policy) { return std::min<Duration>(policy.timeout / 2, seconds{1}); }
+Duration link_settle(const Policy& policy) {
+  return std::min<Duration>(policy.timeout / 2, seconds{1});
+}
 
 // How long before the deaf peer's verdict this node lets go: time to drop the VIP, and for its own next look.
-Duration give_way_before(const Policy& policy) { return std::min<Duration>(policy.timeout / 4, milliseconds{500}); }
+Duration give_way_before(const Policy& policy) {
+  return std::min<Duration>(policy.timeout / 4, milliseconds{500});
+}
 
 std::optional<Instant> peer_verdict_on_us(const Machine& m) {
   if (!peer_alive(m) || m.peer->heard_incarnation != m.policy.incarnation) return std::nullopt;
@@ -53,13 +59,19 @@ bool peer_does_not_lead(const Machine& m) {
 
 bool block_is_over(const Machine& m) {
   switch (m.waiting.block) {
-    case BlockReason::interface_down: return links_are_up(m);
-    case BlockReason::peer_incompatible: return !m.peer_is_incompatible;
-    case BlockReason::service_failed: return !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
-    case BlockReason::operator_hold: return !m.operator_hold;
+    case BlockReason::interface_down:
+      return links_are_up(m);
+    case BlockReason::peer_incompatible:
+      return !m.peer_is_incompatible;
+    case BlockReason::service_failed:
+      return !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
+    case BlockReason::operator_hold:
+      return !m.operator_hold;
     case BlockReason::failover_off:
-    case BlockReason::not_up_to_date: return m.operator_insists;
-    default: return true;
+    case BlockReason::not_up_to_date:
+      return m.operator_insists;
+    default:
+      return true;
   }
 }
 
@@ -97,8 +109,8 @@ Facts gather_facts(const Machine& m) {
   f.peer_stays_away = f.peer_is_alive && !f.peer_is_primary && f.peer_does_not_lead;
   f.destination = m.leaving.destination;
   f.is_administrator = !m.counts_restart;
-  f.budget_allows = f.is_administrator || m.policy.restart_window == Duration::zero() ||
-                    m.budget.used(m.now) < m.budget.max();
+  f.budget_allows =
+      f.is_administrator || m.policy.restart_window == Duration::zero() || m.budget.used(m.now) < m.budget.max();
   f.fall_back_is_due = fall_back_is_due(m);
   f.is_up_to_date = m.desired.record.sync_set.contains(m.policy.self);
   return f;

@@ -6,19 +6,19 @@ namespace clusteragent::core {
 
 struct Facts {
   // The peer
-  bool peer_is_alive = false;         // heard, and of a protocol version that this agent speaks
-  bool peer_is_lost = false;          // silence verdict, or its process is known to be gone
+  bool peer_is_alive = false;  // heard, and of a protocol version that this agent speaks
+  bool peer_is_lost = false;   // silence verdict, or its process is known to be gone
   bool peer_is_incompatible = false;
-  bool peer_is_primary = false;       // alive and in ALONE or PRIM
-  bool peer_is_newer_primary = false; // ... under a newer epoch than this node's tenure
-  bool peer_is_second = false;        // alive and in SECOND
-  bool peer_can_take_over = false;    // alive, SECOND and promotable
+  bool peer_is_primary = false;        // alive and in ALONE or PRIM
+  bool peer_is_newer_primary = false;  // ... under a newer epoch than this node's tenure
+  bool peer_is_second = false;         // alive and in SECOND
+  bool peer_can_take_over = false;     // alive, SECOND and promotable
   bool peer_holds_newer_record = false;
   bool peer_will_give_up_on_us = false;  // it is deaf to this node and about to take over
   // The way to primacy
-  bool may_lead = false;              // nothing here forbids it
-  bool peer_does_not_lead = false;    // no other node leads or may begin to
-  bool hold_is_over = false;          // back-off or yield time has passed
+  bool may_lead = false;            // nothing here forbids it
+  bool peer_does_not_lead = false;  // no other node leads or may begin to
+  bool hold_is_over = false;        // back-off or yield time has passed
   bool has_yielded = false;
   bool is_blocked_by_hold = false;
   bool links_are_up = false;
@@ -28,17 +28,17 @@ struct Facts {
   bool operator_hold = false;
   bool tenure_is_durable = false;
   bool holds_vip = false;
-  bool former_life_remains = false;   // stopped and not wanted, but a crash left the address or the application behind
-  bool is_dropping_vip = false;       // its permit is revoked for good
-  bool fall_back_is_due = false;      // defaultprim names the peer, and it is ready
+  bool former_life_remains = false;  // stopped and not wanted, but a crash left the address or the application behind
+  bool is_dropping_vip = false;      // its permit is revoked for good
+  bool fall_back_is_due = false;     // defaultprim names the peer, and it is ready
   bool is_up_to_date = false;
-  bool block_is_over = false;         // what held the node in WAIT NotReady is gone
-  bool guard_released = false;        // the peer's guard said so
-  bool peer_stays_away = false;       // alive, not primary and not about to be
+  bool block_is_over = false;                       // what held the node in WAIT NotReady is gone
+  bool guard_released = false;                      // the peer's guard said so
+  bool peer_stays_away = false;                     // alive, not primary and not about to be
   Destination destination = Destination::electing;  // of a leaving phase
   // The event
-  bool is_administrator = false;      // the request carries no -i identity
-  bool budget_allows = false;         // maxloop
+  bool is_administrator = false;  // the request carries no -i identity
+  bool budget_allows = false;     // maxloop
 };
 
 Facts gather_facts(const Machine& m);

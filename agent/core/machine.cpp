@@ -19,19 +19,32 @@ constexpr Duration link_settle_max = seconds{1};
 
 std::string_view name_of(Phase phase) {
   switch (phase) {
-    case Phase::stopped: return "stopped";
-    case Phase::prestarting: return "prestarting";
-    case Phase::electing: return "electing";
-    case Phase::blocked: return "blocked";
-    case Phase::taking_over: return "taking_over";
-    case Phase::alone: return "alone";
-    case Phase::prim: return "prim";
-    case Phase::restarting: return "restarting";
-    case Phase::leaving_primary: return "leaving_primary";
-    case Phase::joining: return "joining";
-    case Phase::second: return "second";
-    case Phase::leaving_second: return "leaving_second";
-    case Phase::stopping: return "stopping";
+    case Phase::stopped:
+      return "stopped";
+    case Phase::prestarting:
+      return "prestarting";
+    case Phase::electing:
+      return "electing";
+    case Phase::blocked:
+      return "blocked";
+    case Phase::taking_over:
+      return "taking_over";
+    case Phase::alone:
+      return "alone";
+    case Phase::prim:
+      return "prim";
+    case Phase::restarting:
+      return "restarting";
+    case Phase::leaving_primary:
+      return "leaving_primary";
+    case Phase::joining:
+      return "joining";
+    case Phase::second:
+      return "second";
+    case Phase::leaving_second:
+      return "leaving_second";
+    case Phase::stopping:
+      return "stopping";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -58,28 +71,40 @@ Machine::Machine(Policy given, const DurableState& loaded, Instant at)
   for (const auto& name : policy.checked_interfaces) links[name] = LinkState{true, at};
 }
 
-Token make_token(Machine& m) { return Token{m.next_token++}; }
+Token make_token(Machine& m) {
+  return Token{m.next_token++};
+}
 
-void emit(Machine& m, Action action) { m.out->push_back(std::move(action)); }
+void emit(Machine& m, Action action) {
+  m.out->push_back(std::move(action));
+}
 
-void note(Machine& m, Severity severity, std::string text) { emit(m, Note{severity, std::move(text)}); }
+void note(Machine& m, Severity severity, std::string text) {
+  emit(m, Note{severity, std::move(text)});
+}
 
 ModuleState module_state(const Machine& m) {
   const bool has_secondary = peer_alive(m) && m.peer->state == ModuleState::second;
   switch (m.phase) {
-    case Phase::stopped: return ModuleState::stop;
+    case Phase::stopped:
+      return ModuleState::stop;
     case Phase::prestarting:
     case Phase::electing:
     case Phase::blocked:
-    case Phase::stopping: return ModuleState::wait;
+    case Phase::stopping:
+      return ModuleState::wait;
     case Phase::taking_over:
-    case Phase::alone: return ModuleState::alone;
-    case Phase::prim: return ModuleState::prim;
+    case Phase::alone:
+      return ModuleState::alone;
+    case Phase::prim:
+      return ModuleState::prim;
     case Phase::restarting:
-    case Phase::leaving_primary: return has_secondary ? ModuleState::prim : ModuleState::alone;
+    case Phase::leaving_primary:
+      return has_secondary ? ModuleState::prim : ModuleState::alone;
     case Phase::joining:
     case Phase::second:
-    case Phase::leaving_second: return ModuleState::second;
+    case Phase::leaving_second:
+      return ModuleState::second;
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -87,28 +112,34 @@ ModuleState module_state(const Machine& m) {
 Activity activity(const Machine& m) {
   switch (m.phase) {
     case Phase::stopped:
-    case Phase::blocked: return Activity::not_ready;
+    case Phase::blocked:
+      return Activity::not_ready;
     case Phase::alone:
     case Phase::prim:
-    case Phase::second: return Activity::ready;
-    default: return Activity::transient;
+    case Phase::second:
+      return Activity::ready;
+    default:
+      return Activity::transient;
   }
 }
 
-bool peer_lost(const Machine& m) { return m.judge.is_silent(m.now) || m.judge.is_process_gone(m.now); }
+bool peer_lost(const Machine& m) {
+  return m.judge.is_silent(m.now) || m.judge.is_process_gone(m.now);
+}
 
-bool peer_alive(const Machine& m) { return m.peer.has_value() && !peer_lost(m) && !m.peer_is_incompatible; }
+bool peer_alive(const Machine& m) {
+  return m.peer.has_value() && !peer_lost(m) && !m.peer_is_incompatible;
+}
 
 bool links_are_up(const Machine& m) {
   const Duration settle = std::min(m.policy.timeout / 2, link_settle_max);
-  return std::all_of(m.links.begin(), m.links.end(), [&](const auto& entry) {
-    return entry.second.has_link || m.now - entry.second.since < settle;
-  });
+  return std::all_of(m.links.begin(), m.links.end(),
+                     [&](const auto& entry) { return entry.second.has_link || m.now - entry.second.since < settle; });
 }
 
 // The peer counts the timeout from when it received a frame, which is after this node sent it and armed the permit. The
-// margin covers the kernel's timer granularity (4 ms at HZ=250, twice because the timeout is rounded up) and clocks that
-// differ by up to 3 %.
+// margin covers the kernel's timer granularity (4 ms at HZ=250, twice because the timeout is rounded up) and clocks
+// that differ by up to 3 %.
 Duration permit_lease(const Policy& policy) {
   const Duration margin = milliseconds{10} + policy.timeout / 32;
   return std::max(policy.timeout - margin, policy.timeout / 3);

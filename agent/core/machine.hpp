@@ -30,11 +30,11 @@ struct Leaving {
 /// Data of the phases from taking_over to restarting.
 struct Tenure {
   Epoch epoch;
-  bool is_durable = false;             // may be named in frames and permits
+  bool is_durable = false;                    // may be named in frames and permits
   std::optional<std::uint64_t> confirm_beat;  // the permit lapsed: no renewal before the peer has heard this beat
-  bool is_revoked = false;             // on the way out: the permit is never renewed again
-  Instant confirm_asked_at;            // an answer counts as long as a permit from then would
-  bool fell_back = false;              // defaultprim: the swap to the preferred node has been tried for this peer
+  bool is_revoked = false;                    // on the way out: the permit is never renewed again
+  Instant confirm_asked_at;                   // an answer counts as long as a permit from then would
+  bool fell_back = false;  // defaultprim: the swap to the preferred node has been tried for this peer
   Incarnation fell_back_to{};
   std::optional<Instant> second_ready_since;
 };
@@ -64,17 +64,17 @@ struct Machine {
   Phase phase = Phase::stopped;
   Instant since;
   std::string reason;
-  std::string detail;                  // of the event under way, for reasons
-  bool counts_restart = true;          // of the event under way: an administrator's restart costs no budget
+  std::string detail;          // of the event under way, for reasons
+  bool counts_restart = true;  // of the event under way: an administrator's restart costs no budget
   std::uint32_t last_row = 0;
   std::vector<std::uint32_t> step_rows;
   Leaving leaving;
   Tenure tenure;
   Waiting waiting;
-  bool keeps_wish = false;             // the stop under way is a shutdown: the module is still wanted
-  bool operator_hold = false;          // `second`: never a candidate
-  bool operator_insists = false;       // `prim`: preferred
-  bool operator_forces = false;        // `prim --force`
+  bool keeps_wish = false;        // the stop under way is a shutdown: the module is still wanted
+  bool operator_hold = false;     // `second`: never a candidate
+  bool operator_insists = false;  // `prim`: preferred
+  bool operator_forces = false;   // `prim --force`
   bool is_candidate = false;
   std::uint64_t candidate_since_beat = 0;
   GroupSet running;
@@ -90,7 +90,7 @@ struct Machine {
   std::optional<Token> persist_token;
   DurableState persist_in_flight;
   std::optional<Instant> persist_retry_at;
-  Epoch epoch_floor;                   // highest epoch that a failed write may have left on disk
+  Epoch epoch_floor;  // highest epoch that a failed write may have left on disk
   std::string persist_failure;
 
   // Plan under way
@@ -116,7 +116,7 @@ struct Machine {
 
   // The virtual IP vanished or was mute and is set again, outside of any plan
   std::optional<Token> reacquire_token;
-  std::optional<Instant> reacquire_at; // after a failure
+  std::optional<Instant> reacquire_at;  // after a failure
 
   // Network
   std::map<std::string, LinkState> links;
@@ -129,10 +129,10 @@ struct Machine {
   std::uint64_t beat = 0;
   Instant next_beat_at;
   Instant last_beat_at;
-  Instant awake_since;                 // the last stall of this process ended then
-  Instant due_at;                      // what next_deadline() said after the last step
-  bool beat_wanted = false;            // send one at the end of this step
-  std::uint32_t answers_left = 0;      // to probes, until the next pulse
+  Instant awake_since;             // the last stall of this process ended then
+  Instant due_at;                  // what next_deadline() said after the last step
+  bool beat_wanted = false;        // send one at the end of this step
+  std::uint32_t answers_left = 0;  // to probes, until the next pulse
   std::uint64_t next_token = 1;
 };
 

@@ -32,9 +32,13 @@ void PeerJudge::heard(Instant now) {
   process_gone_ = false;
 }
 
-void PeerJudge::process_gone() { process_gone_ = true; }
+void PeerJudge::process_gone() {
+  process_gone_ = true;
+}
 
-bool PeerJudge::is_process_gone(Instant now) const { return process_gone_ && silence(now) >= gone_after_; }
+bool PeerJudge::is_process_gone(Instant now) const {
+  return process_gone_ && silence(now) >= gone_after_;
+}
 
 void PeerJudge::listen_anew(Instant now) {
   last_heard_ = now;

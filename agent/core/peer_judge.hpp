@@ -2,10 +2,10 @@
 // PeerJudge: tells silence from loss.
 //
 // A peer is silent only when nothing was heard on any path for `timeout` AND a burst of "are you there" probes, sent in
-// the last part of that time, went unanswered. A single lost frame, or several, cannot bring the verdict: with 25 % loss
-// each way and three answers a probe, a probe and its answers are all lost with probability 0.26, sixteen of them with
-// 5e-10. The burst also protects against the observer's own stall: after a pause of this process the probes have not
-// been sent, so the verdict waits for them instead of taking the own pause for the peer's silence.
+// the last part of that time, went unanswered. A single lost frame, or several, cannot bring the verdict: with 25 %
+// loss each way and three answers a probe, a probe and its answers are all lost with probability 0.26, sixteen of them
+// with 5e-10. The burst also protects against the observer's own stall: after a pause of this process the probes have
+// not been sent, so the verdict waits for them instead of taking the own pause for the peer's silence.
 //
 // Pure; owned by the Cluster; time is the caller's.
 #include <cstdint>
@@ -42,7 +42,7 @@ class PeerJudge {
 
   Duration timeout_;
   Duration gone_after_;
-  Duration probe_from_;           // silence after which the burst begins
+  Duration probe_from_;  // silence after which the burst begins
   Duration probe_gap_;
   std::uint32_t probes_planned_;
   std::uint32_t probes_sent_ = 0;

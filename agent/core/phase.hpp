@@ -1,6 +1,6 @@
 #pragma once
-// Phases: the rows and columns of the transition table. Each is one of SafeKit's states with an activity; several phases
-// share a state where the way in or out differs. Pure values.
+// Phases: the rows and columns of the transition table. Each is one of SafeKit's states with an activity; several
+// phases share a state where the way in or out differs. Pure values.
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -28,9 +28,9 @@ enum class Phase : std::uint8_t {
 constexpr std::size_t phase_count = 13;
 
 constexpr std::array<Phase, phase_count> all_phases{
-    Phase::stopped,    Phase::prestarting,     Phase::electing, Phase::blocked, Phase::taking_over,
-    Phase::alone,      Phase::prim,            Phase::restarting, Phase::leaving_primary, Phase::joining,
-    Phase::second,     Phase::leaving_second,  Phase::stopping};
+    Phase::stopped, Phase::prestarting,    Phase::electing,   Phase::blocked,         Phase::taking_over,
+    Phase::alone,   Phase::prim,           Phase::restarting, Phase::leaving_primary, Phase::joining,
+    Phase::second,  Phase::leaving_second, Phase::stopping};
 
 struct PhaseSet {
   std::uint32_t bits = 0;

@@ -3,11 +3,21 @@
 namespace clusteragent::core {
 namespace {
 
-Step start(ScriptKind script) { return Step{.kind = StepKind::start_script, .script = script, .fails_plan = true}; }
-Step stop(ScriptKind script) { return Step{.kind = StepKind::stop_script, .script = script}; }
-Step force(ScriptKind script) { return Step{.kind = StepKind::stop_script, .script = script, .is_force = true}; }
-Step arm(WatchClass watch) { return Step{.kind = StepKind::arm, .watch_class = watch}; }
-Step disarm(WatchClass watch) { return Step{.kind = StepKind::disarm, .watch_class = watch}; }
+Step start(ScriptKind script) {
+  return Step{.kind = StepKind::start_script, .script = script, .fails_plan = true};
+}
+Step stop(ScriptKind script) {
+  return Step{.kind = StepKind::stop_script, .script = script};
+}
+Step force(ScriptKind script) {
+  return Step{.kind = StepKind::stop_script, .script = script, .is_force = true};
+}
+Step arm(WatchClass watch) {
+  return Step{.kind = StepKind::arm, .watch_class = watch};
+}
+Step disarm(WatchClass watch) {
+  return Step{.kind = StepKind::disarm, .watch_class = watch};
+}
 
 }  // namespace
 

@@ -30,14 +30,14 @@ struct Step {
   StepKind kind = StepKind::start_script;
   ScriptKind script = ScriptKind::transition;
   WatchClass watch_class = WatchClass::prim;
-  bool is_force = false;          // this step is the force pass of its stop script
-  bool fails_plan = false;        // a failure ends the plan
+  bool is_force = false;    // this step is the force pass of its stop script
+  bool fails_plan = false;  // a failure ends the plan
 };
 
 struct Plan {
   std::vector<Step> steps;
   std::size_t next = 0;
-  std::string action;             // third argument of the scripts
+  std::string action;  // third argument of the scripts
   ModuleState from = ModuleState::stop;
   ModuleState to = ModuleState::stop;
 

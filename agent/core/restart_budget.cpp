@@ -19,9 +19,13 @@ bool RestartBudget::take(Instant now) {
   return true;
 }
 
-void RestartBudget::reset() { used_ = 0; }
+void RestartBudget::reset() {
+  used_ = 0;
+}
 
-std::uint32_t RestartBudget::used(Instant now) const { return now >= window_ends_ ? 0 : used_; }
+std::uint32_t RestartBudget::used(Instant now) const {
+  return now >= window_ends_ ? 0 : used_;
+}
 
 Duration RestartBudget::window_left(Instant now) const {
   return used(now) == 0 ? Duration::zero() : window_ends_ - now;

@@ -9,28 +9,42 @@ namespace {
 
 void mark_started(Machine& m, ScriptKind script) {
   switch (script) {
-    case ScriptKind::start_both: m.running.both = true; break;
+    case ScriptKind::start_both:
+      m.running.both = true;
+      break;
     case ScriptKind::start_prim:
       m.running.prim = true;
       m.runs_service = true;
       break;
-    case ScriptKind::start_second: m.running.second = true; break;
-    case ScriptKind::start_sec: m.running.sec = true; break;
-    default: break;
+    case ScriptKind::start_second:
+      m.running.second = true;
+      break;
+    case ScriptKind::start_sec:
+      m.running.sec = true;
+      break;
+    default:
+      break;
   }
 }
 
 void mark_stopped(Machine& m, ScriptKind script) {
   switch (script) {
-    case ScriptKind::stop_both: m.running.both = false; break;
+    case ScriptKind::stop_both:
+      m.running.both = false;
+      break;
     case ScriptKind::stop_prim:
     case ScriptKind::prestart:
       m.running.prim = false;
       m.runs_service = false;
       break;
-    case ScriptKind::stop_second: m.running.second = false; break;
-    case ScriptKind::stop_sec: m.running.sec = false; break;
-    default: break;
+    case ScriptKind::stop_second:
+      m.running.second = false;
+      break;
+    case ScriptKind::stop_sec:
+      m.running.sec = false;
+      break;
+    default:
+      break;
   }
 }
 
@@ -85,9 +99,14 @@ Issue issue(Machine& m, const Step& step) {
       issue_release(m);
       return Issue::waits;
     case StepKind::start_script:
-    case StepKind::stop_script: return issue_script(m, step) ? Issue::waits : Issue::done;
-    case StepKind::arm: emit(m, ArmWatch{step.watch_class}); return Issue::done;
-    case StepKind::disarm: emit(m, DisarmWatch{step.watch_class}); return Issue::done;
+    case StepKind::stop_script:
+      return issue_script(m, step) ? Issue::waits : Issue::done;
+    case StepKind::arm:
+      emit(m, ArmWatch{step.watch_class});
+      return Issue::done;
+    case StepKind::disarm:
+      emit(m, DisarmWatch{step.watch_class});
+      return Issue::done;
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -146,7 +165,8 @@ PlanEnd advance_plan(Machine& m) {
     const bool begins = step.kind == StepKind::start_script || step.kind == StepKind::acquire_vip;
     if (begins && m.tenure.confirm_beat && primary_phases.contains(m.phase)) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && m.persist_token) return PlanEnd::running;
-    if (step.kind == StepKind::persist_tenure && !m.persist_failure.empty() && m.desired.record.epoch == m.tenure.epoch) {
+    if (step.kind == StepKind::persist_tenure && !m.persist_failure.empty() &&
+        m.desired.record.epoch == m.tenure.epoch) {
       m.plan_failure = "the new epoch cannot be written: " + m.persist_failure;
       m.desired.record = m.durable.record;
       m.desired.was_primary = m.durable.was_primary;

@@ -15,15 +15,18 @@ constexpr PhaseSet electing_or_blocked{electing, blocked};
 constexpr PhaseSet rules{alone, prim, restarting};  // a primary that has been through its start scripts
 constexpr PhaseSet follows{joining, second};
 constexpr PhaseSet leaving{leaving_primary, leaving_second};
-constexpr PhaseSet any{stopped, prestarting, electing, blocked, taking_over, alone, prim,
-                       restarting, leaving_primary, joining, second, leaving_second, stopping};
+constexpr PhaseSet any{stopped,    prestarting,     electing, blocked, taking_over,    alone,   prim,
+                       restarting, leaving_primary, joining,  second,  leaving_second, stopping};
 
 constexpr TransitionRow rows[] = {
     // ---- electing: who is primary?
-    {"follow_primary", electing_or_blocked, Trigger::facts, [](F f) { return f.peer_is_primary; }, "the peer is primary",
+    {"follow_primary", electing_or_blocked, Trigger::facts, [](F f) { return f.peer_is_primary; },
+     "the peer is primary",
      joining, begin_joining, Answer::none, "{peer} is primary; joining it as secondary"},
-    {"wait_for_link", {electing}, Trigger::facts, [](F f) { return !f.links_are_up; }, "a checked interface has no link",
-     blocked, block_on_interface, Answer::none, "a checked interface has no link; plug it in, the node goes on by itself",
+    {"wait_for_link", {electing}, Trigger::facts, [](F f) { return !f.links_are_up; },
+     "a checked interface has no link",
+     blocked, block_on_interface, Answer::none,
+     "a checked interface has no link; plug it in, the node goes on by itself",
      "Resource intf set to down by intfcheck"},
     {"wait_for_upgrade", {electing}, Trigger::facts, [](F f) { return f.peer_is_incompatible; },
      "the peer speaks no common protocol version", blocked, block_on_incompatible_peer, Answer::none,
@@ -31,7 +34,8 @@ constexpr TransitionRow rows[] = {
     {"hold_as_secondary", {electing}, Trigger::facts, [](F f) { return f.operator_hold; },
      "the operator asked for the secondary role", blocked, block_on_operator_hold, Answer::none,
      "the operator asked for the secondary role and {peer} is not primary; clusteragent prim overrides"},
-    {"take_over_by_force", electing_or_blocked, Trigger::facts, [](F f) { return f.forces; }, "operator said prim --force",
+    {"take_over_by_force", electing_or_blocked, Trigger::facts, [](F f) { return f.forces; },
+     "operator said prim --force",
      taking_over, begin_take_over, Answer::none,
      "DATA RISK: the operator forced this node to become primary (clusteragent prim --force)",
      "Action primforce called by administrator"},
@@ -50,7 +54,8 @@ constexpr TransitionRow rows[] = {
     {"end_yield", {electing}, Trigger::facts, [](F f) { return f.has_yielded && f.hold_is_over; },
      "the peer did not take over in time", std::nullopt, end_yield, Answer::none,
      "{peer} was asked to take over and did not; {self} may become primary again"},
-    {"unblock", {blocked}, Trigger::facts, [](F f) { return f.block_is_over; }, "what blocked the node is gone", electing,
+    {"unblock", {blocked}, Trigger::facts, [](F f) { return f.block_is_over; }, "what blocked the node is gone",
+     electing,
      begin_election, Answer::none, "what kept this node in WAIT is gone",
      "Action wakeup from failover rule Implicit_wakeup"},
 
@@ -81,11 +86,14 @@ constexpr TransitionRow rows[] = {
     {"secondary_silent", {prim}, Trigger::facts, [](F f) { return !f.peer_is_second; }, "the peer is lost", alone,
      continue_alone, Answer::none, "{peer} is lost ({why}); the service goes on here alone",
      "Action alone called by heart: no heartbeat"},
-    {"fall_back", {prim}, Trigger::facts, [](F f) { return f.fall_back_is_due; }, "defaultprim names the ready secondary",
-     leaving_primary, leave_for_fall_back, Answer::none, "defaultprim names {peer}, which is ready; moving the service back",
+    {"fall_back", {prim}, Trigger::facts, [](F f) { return f.fall_back_is_due; },
+     "defaultprim names the ready secondary",
+     leaving_primary, leave_for_fall_back, Answer::none,
+     "defaultprim names {peer}, which is ready; moving the service back",
      "Transition SWAP from defaultprim"},
     {"renumber", settled_primary_phases, Trigger::facts,
-     [](F f) { return f.peer_holds_newer_record && !f.peer_is_primary; }, "the peer remembers a newer epoch", std::nullopt,
+     [](F f) { return f.peer_holds_newer_record && !f.peer_is_primary; }, "the peer remembers a newer epoch",
+     std::nullopt,
      renumber_tenure, Answer::none, "{peer} remembers a newer epoch; this tenure gets a number above it"},
 
     // ---- secondary
@@ -110,7 +118,8 @@ constexpr TransitionRow rows[] = {
 
     // ---- leaving
     {"conflict_while_leaving", {leaving_primary}, Trigger::facts,
-     [](F f) { return f.peer_is_newer_primary && f.holds_vip && !f.is_dropping_vip; }, "the peer is primary under a newer epoch", std::nullopt,
+     [](F f) { return f.peer_is_newer_primary && f.holds_vip && !f.is_dropping_vip; },
+     "the peer is primary under a newer epoch", std::nullopt,
      drop_vip_now, Answer::none, "{peer} is primary under a newer epoch; the virtual IP is dropped at once"},
     {"settled", any, Trigger::facts, [](F) { return false; }, "never", std::nullopt, nullptr, Answer::none, ""},
 
@@ -135,7 +144,8 @@ constexpr TransitionRow rows[] = {
      "the module is stopped"},
     {"side_scripts_done", any, Trigger::plan_done, nullptr, "", std::nullopt, nullptr, Answer::none, ""},
     {"prestart_failed", {prestarting}, Trigger::plan_failed, nullptr, "", stopping, begin_stopping, Answer::none,
-     "prestart failed, something may still be running from before; look at the script's log, then start again: {detail}"},
+     "prestart failed, something may still be running from before; look at the script's log, then start again: "
+     "{detail}"},
     {"epoch_not_written", {taking_over}, Trigger::plan_failed, [](F f) { return !f.tenure_is_durable; },
      "the state file cannot be written", blocked, block_on_full_disk, Answer::none,
      "not taking over, {detail}; trying again"},
@@ -148,7 +158,8 @@ constexpr TransitionRow rows[] = {
     {"join_failed", {joining}, Trigger::plan_failed, [](F f) { return f.budget_allows; }, "maxloop not reached",
      leaving_second, leave_second_after_failed_start, Answer::none, "{detail}"},
     {"join_failed_for_good", {joining}, Trigger::plan_failed, nullptr, "", leaving_second, leave_second_by_budget,
-     Answer::none, "maxloop reached; correct the cause, then clusteragent start: {detail}", "Action stop called by maxloop"},
+     Answer::none, "maxloop reached; correct the cause, then clusteragent start: {detail}",
+     "Action stop called by maxloop"},
     {"side_script_failed", any, Trigger::plan_failed, nullptr, "", std::nullopt, nullptr, Answer::none,
      "a script beside the service failed, the role stays: {detail}"},
 
@@ -157,8 +168,10 @@ constexpr TransitionRow rows[] = {
     {"start_while_stopping", {stopping}, Trigger::op_start, nullptr, "", std::nullopt, nullptr, Answer::refuse,
      "the module is stopping; start it again once it is in STOP"},
     {"start_while_leaving", leaving, Trigger::op_start, [](F f) { return f.destination == Destination::stopped; },
-     "on the way to STOP", std::nullopt, nullptr, Answer::refuse, "the module is stopping; start it again once it is in STOP"},
-    {"start_from_hold", {blocked}, Trigger::op_start, [](F f) { return f.operator_hold; }, "held by the operator", electing,
+     "on the way to STOP", std::nullopt, nullptr, Answer::refuse,
+     "the module is stopping; start it again once it is in STOP"},
+    {"start_from_hold", {blocked}, Trigger::op_start, [](F f) { return f.operator_hold; }, "held by the operator",
+     electing,
      [](Machine& m) { m.operator_hold = false; begin_election(m); }, Answer::accept, "{detail}"},
     {"start_again", any, Trigger::op_start, nullptr, "", std::nullopt, nullptr, Answer::accept, "already started"},
 
@@ -190,7 +203,8 @@ constexpr TransitionRow rows[] = {
      "maxloop reached", leaving_primary, leave_by_budget, Answer::accept, "maxloop reached: {detail}",
      "Action stop called by maxloop"},
     {"stopstart", primary_phases, Trigger::op_stopstart, nullptr, "", leaving_primary,
-     [](Machine& m) { leave_for_stopstart(m); if (m.counts_restart) m.budget.take(m.now); }, Answer::accept, "{detail}"},
+     [](Machine& m) { leave_for_stopstart(m); if (m.counts_restart) m.budget.take(m.now); }, Answer::accept,
+     "{detail}"},
     {"stopstart_secondary", follows, Trigger::op_stopstart, nullptr, "", leaving_second, leave_second_to_rejoin,
      Answer::accept, "{detail}"},
     {"stopstart_refused", any, Trigger::op_stopstart, nullptr, "", std::nullopt, nullptr, Answer::refuse,
@@ -214,7 +228,8 @@ constexpr TransitionRow rows[] = {
      "{peer} is primary; to move the service here use clusteragent swap"},
     {"prim_old_data", {stopped, electing, blocked}, Trigger::op_prim, [](F f) { return !f.is_up_to_date && !f.forces; },
      "outside the newest sync set", std::nullopt, nullptr, Answer::refuse,
-     "this node lacks writes that {peer} acknowledged; start {peer}, or accept the loss with clusteragent prim --force"},
+     "this node lacks writes that {peer} acknowledged; start {peer}, or accept the loss with clusteragent prim "
+     "--force"},
     {"prim_from_stop", {stopped}, Trigger::op_prim, nullptr, "", prestarting, begin_start_as_primary, Answer::accept,
      "{detail}"},
     {"prim_from_wait", electing_or_blocked, Trigger::op_prim, nullptr, "", electing,
@@ -224,8 +239,10 @@ constexpr TransitionRow rows[] = {
      "the module is changing state; ask again when it has settled"},
 
     // ---- second
-    {"second_again", follows, Trigger::op_second, nullptr, "", std::nullopt, nullptr, Answer::accept, "already secondary"},
-    {"second_of_nobody", {stopped}, Trigger::op_second, [](F f) { return !f.peer_is_primary; }, "the peer is not primary",
+    {"second_again", follows, Trigger::op_second, nullptr, "", std::nullopt, nullptr, Answer::accept,
+     "already secondary"},
+    {"second_of_nobody", {stopped}, Trigger::op_second, [](F f) { return !f.peer_is_primary; },
+     "the peer is not primary",
      std::nullopt, nullptr, Answer::refuse, "{peer} is not primary; make it primary first (there: clusteragent prim)"},
     {"second_from_stop", {stopped}, Trigger::op_second, nullptr, "", prestarting, begin_start_as_secondary,
      Answer::accept, "{detail}"},
@@ -237,12 +254,17 @@ constexpr TransitionRow rows[] = {
     // ---- errd
     {"over_budget_by_restart", rules, Trigger::process_restart, [](F f) { return !f.budget_allows; }, "maxloop reached",
      leaving_primary, leave_by_budget, Answer::none, "maxloop reached: {detail}", "Action stop called by maxloop"},
-    {"over_budget_by_restart_secondary", follows, Trigger::process_restart, [](F f) { return !f.budget_allows; }, "maxloop reached",
-     leaving_second, leave_second_by_budget, Answer::none, "maxloop reached: {detail}", "Action stop called by maxloop"},
-    {"over_budget_by_stopstart", rules, Trigger::process_stopstart, [](F f) { return !f.budget_allows; }, "maxloop reached",
+    {"over_budget_by_restart_secondary", follows, Trigger::process_restart, [](F f) { return !f.budget_allows; },
+     "maxloop reached",
+     leaving_second, leave_second_by_budget, Answer::none, "maxloop reached: {detail}",
+     "Action stop called by maxloop"},
+    {"over_budget_by_stopstart", rules, Trigger::process_stopstart, [](F f) { return !f.budget_allows; },
+     "maxloop reached",
      leaving_primary, leave_by_budget, Answer::none, "maxloop reached: {detail}", "Action stop called by maxloop"},
-    {"over_budget_by_stopstart_secondary", follows, Trigger::process_stopstart, [](F f) { return !f.budget_allows; }, "maxloop reached",
-     leaving_second, leave_second_by_budget, Answer::none, "maxloop reached: {detail}", "Action stop called by maxloop"},
+    {"over_budget_by_stopstart_secondary", follows, Trigger::process_stopstart, [](F f) { return !f.budget_allows; },
+     "maxloop reached",
+     leaving_second, leave_second_by_budget, Answer::none, "maxloop reached: {detail}",
+     "Action stop called by maxloop"},
     {"process_restart", settled_primary_phases, Trigger::process_restart, nullptr, "", restarting, begin_restart,
      Answer::none, "{detail}", "Action restart called by errd"},
     {"process_restart_secondary", {second}, Trigger::process_restart, nullptr, "", leaving_second,
@@ -253,8 +275,10 @@ constexpr TransitionRow rows[] = {
      "Action stopstart called by errd"},
     {"process_stopstart_secondary", follows, Trigger::process_stopstart, nullptr, "", leaving_second,
      leave_second_to_rejoin, Answer::none, "{detail}", "Action stopstart called by errd"},
-    {"process_stopstart_ignored", any, Trigger::process_stopstart, nullptr, "", std::nullopt, nullptr, Answer::none, ""},
-    {"process_stop", rules, Trigger::process_stop, nullptr, "", leaving_primary, leave_to_stop, Answer::none, "{detail}",
+    {"process_stopstart_ignored", any, Trigger::process_stopstart, nullptr, "", std::nullopt, nullptr, Answer::none,
+     ""},
+    {"process_stop", rules, Trigger::process_stop, nullptr, "", leaving_primary, leave_to_stop, Answer::none,
+     "{detail}",
      "Action stop called by errd"},
     {"process_stop_secondary", follows, Trigger::process_stop, nullptr, "", leaving_second, leave_second_to_stop,
      Answer::none, "{detail}", "Action stop called by errd"},
@@ -263,12 +287,14 @@ constexpr TransitionRow rows[] = {
 
 }  // namespace
 
-std::span<const TransitionRow> transition_table() { return rows; }
+std::span<const TransitionRow> transition_table() {
+  return rows;
+}
 
 std::string_view name_of(Trigger trigger) {
   constexpr std::array<std::string_view, trigger_count> names{
-      "facts",   "start",  "stop",      "restart",     "stopstart",       "swap",              "prim",
-      "second",  "scripts done", "scripts failed", "process: restart", "process: stopstart", "process: stop"};
+      "facts",  "start",        "stop",           "restart",          "stopstart",          "swap",         "prim",
+      "second", "scripts done", "scripts failed", "process: restart", "process: stopstart", "process: stop"};
   const auto index = static_cast<std::size_t>(trigger);
   CLUSTERAGENT_ASSERT(index < names.size());
   return names[index];

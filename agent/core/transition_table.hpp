@@ -17,9 +17,18 @@ namespace clusteragent::core {
 
 enum class Trigger : std::uint8_t {
   facts,  // looked at after every event: what is known now calls for a change
-  op_start, op_stop, op_restart, op_stopstart, op_swap, op_prim, op_second,
-  plan_done, plan_failed,
-  process_restart, process_stopstart, process_stop,
+  op_start,
+  op_stop,
+  op_restart,
+  op_stopstart,
+  op_swap,
+  op_prim,
+  op_second,
+  plan_done,
+  plan_failed,
+  process_restart,
+  process_stopstart,
+  process_stop,
 };
 constexpr std::size_t trigger_count = 13;
 
@@ -29,13 +38,13 @@ struct TransitionRow {
   std::string_view name;
   PhaseSet from;
   Trigger on;
-  bool (*guard)(const Facts&);          // nullptr: always
-  std::string_view guard_text;          // the guard in words, for the diagram
-  std::optional<Phase> to;              // nullopt: the phase stays
-  void (*effect)(Machine&);             // nullptr: none
-  Answer answer = Answer::none;         // to the operator who asked
+  bool (*guard)(const Facts&);   // nullptr: always
+  std::string_view guard_text;   // the guard in words, for the diagram
+  std::optional<Phase> to;       // nullopt: the phase stays
+  void (*effect)(Machine&);      // nullptr: none
+  Answer answer = Answer::none;  // to the operator who asked
   std::string_view reason;
-  std::string_view log_line = {};       // SafeKit's line for the same event, for those who grep for it
+  std::string_view log_line = {};  // SafeKit's line for the same event, for those who grep for it
 };
 
 std::span<const TransitionRow> transition_table();

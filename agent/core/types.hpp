@@ -13,10 +13,18 @@
 
 namespace clusteragent::core {
 
-enum class ModuleState : std::uint8_t { stop = 0, wait = 1, alone = 2, prim = 3, second = 4 };  // on the wire: do not renumber
-enum class Activity : std::uint8_t { not_ready = 0, transient = 1, ready = 2 };                 // on the wire: do not renumber
+enum class ModuleState : std::uint8_t {
+  stop = 0,
+  wait = 1,
+  alone = 2,
+  prim = 3,
+  second = 4
+};                                                                               // on the wire: do not renumber
+enum class Activity : std::uint8_t { not_ready = 0, transient = 1, ready = 2 };  // on the wire: do not renumber
 
-constexpr bool is_primary(ModuleState state) { return state == ModuleState::alone || state == ModuleState::prim; }
+constexpr bool is_primary(ModuleState state) {
+  return state == ModuleState::alone || state == ModuleState::prim;
+}
 
 /// Which of the two data nodes; bit n stands for NodeId n.
 struct NodeSet {
@@ -43,9 +51,9 @@ constexpr bool is_newer(const Record& a, const Record& b) {
 
 /// What survives a restart of the agent and of the machine. Loading it is the only way to construct a Cluster.
 struct DurableState {
-  Record record;                 // epoch 0: no primary was ever seen
-  bool is_wanted = false;        // the operator's last wish: the module runs
-  bool was_primary = false;      // this node was primary when it was last written
+  Record record;             // epoch 0: no primary was ever seen
+  bool is_wanted = false;    // the operator's last wish: the module runs
+  bool was_primary = false;  // this node was primary when it was last written
   std::uint32_t restarts_used = 0;
   Duration restart_window_left{};  // of loop_interval, as of the last write
   friend bool operator==(const DurableState&, const DurableState&) = default;
@@ -54,37 +62,37 @@ struct DurableState {
 /// Why a node cannot run or cannot take over. On the wire: do not renumber.
 enum class BlockReason : std::uint8_t {
   none = 0,
-  not_running = 1,          // STOP: the operator has not started it
-  starting = 2,             // still coming up
-  failover_off = 3,         // failover="off": only the operator promotes
-  interface_down = 4,       // a checked interface has no link
-  not_up_to_date = 5,       // outside the newest sync set
-  peer_incompatible = 6,    // the peer speaks no common protocol version
-  awaiting_peer = 7,        // a primary is there or on its way; this node waits for it
-  service_failed = 8,       // the application could not be started here; held back for a while
-  operator_hold = 9,        // the operator asked for `second`: it does not become primary by itself
+  not_running = 1,        // STOP: the operator has not started it
+  starting = 2,           // still coming up
+  failover_off = 3,       // failover="off": only the operator promotes
+  interface_down = 4,     // a checked interface has no link
+  not_up_to_date = 5,     // outside the newest sync set
+  peer_incompatible = 6,  // the peer speaks no common protocol version
+  awaiting_peer = 7,      // a primary is there or on its way; this node waits for it
+  service_failed = 8,     // the application could not be started here; held back for a while
+  operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
 struct PeerStatus {
   NodeId node{};
   Incarnation incarnation{};
-  std::uint64_t beat = 0;             // grows by one a heartbeat within an incarnation
-  Incarnation heard_incarnation{};    // of the peer, as last heard; 0: never
-  std::uint64_t heard_beat = 0;       // the newest of the peer's beats that this node has processed
-  Duration heard_age{};               // how long ago that was; meaningful when heard_incarnation is not 0
+  std::uint64_t beat = 0;           // grows by one a heartbeat within an incarnation
+  Incarnation heard_incarnation{};  // of the peer, as last heard; 0: never
+  std::uint64_t heard_beat = 0;     // the newest of the peer's beats that this node has processed
+  Duration heard_age{};             // how long ago that was; meaningful when heard_incarnation is not 0
   ModuleState state = ModuleState::stop;
   Activity activity = Activity::not_ready;
-  Record record;                      // durable at the sender (S7)
-  bool holds_vip = false;             // the sender's kernel may answer for the virtual IP
-  bool runs_service = false;          // the sender's application may be running
-  bool is_promotable = false;         // the sender could take over now
+  Record record;                            // durable at the sender (S7)
+  bool holds_vip = false;                   // the sender's kernel may answer for the virtual IP
+  bool runs_service = false;                // the sender's application may be running
+  bool is_promotable = false;               // the sender could take over now
   BlockReason blocked = BlockReason::none;  // why not
-  bool yields = false;                // the sender let go on purpose and asks the receiver to take over
-  bool is_candidate = false;          // the sender, hearing the receiver, asks it to defer so that it may become primary
-  bool insists = false;               // the operator said `prim` at the sender: it is preferred over the receiver
-  bool is_probe = false;              // "are you there": the receiver answers at once
-  std::uint64_t wish_id = 0;          // a command for the receiver (swap asked on the secondary); 0: none
+  bool yields = false;                      // the sender let go on purpose and asks the receiver to take over
+  bool is_candidate = false;  // the sender, hearing the receiver, asks it to defer so that it may become primary
+  bool insists = false;       // the operator said `prim` at the sender: it is preferred over the receiver
+  bool is_probe = false;      // "are you there": the receiver answers at once
+  std::uint64_t wish_id = 0;  // a command for the receiver (swap asked on the secondary); 0: none
   std::uint64_t granted_wish_id = 0;  // the newest wish of the receiver that the sender has taken up
   std::uint64_t config_hash = 0;
 };
@@ -92,8 +100,17 @@ struct PeerStatus {
 enum class Verb : std::uint8_t { start, stop, restart, stopstart, swap, prim, second };
 
 enum class ScriptKind : std::uint8_t {
-  prestart, poststop, start_prim, stop_prim, start_second, stop_second, start_sec, stop_sec,
-  start_both, stop_both, transition,
+  prestart,
+  poststop,
+  start_prim,
+  stop_prim,
+  start_second,
+  stop_second,
+  start_sec,
+  stop_sec,
+  start_both,
+  stop_both,
+  transition,
 };
 constexpr std::size_t script_kinds = 11;
 
@@ -113,16 +130,16 @@ struct Policy {
   Duration pulse = std::chrono::milliseconds{700};
   Duration timeout = std::chrono::seconds{30};
   bool failover = true;
-  std::optional<NodeId> default_primary;     // nullopt: defaultprim="alone"
-  std::uint32_t restarts_max = 3;            // maxloop
+  std::optional<NodeId> default_primary;             // nullopt: defaultprim="alone"
+  std::uint32_t restarts_max = 3;                    // maxloop
   Duration restart_window = std::chrono::hours{24};  // loop_interval; 0 disables the budget
   Duration start_limit = std::chrono::seconds{300};
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   bool has_vip = true;
-  std::array<bool, script_kinds> has_script{};       // scripts that exist; the others are not run
-  bool starts_at_boot = false;                       // boot="on": start whatever the last wish was
-  std::vector<std::string> checked_interfaces;       // link loss on one of them stops the primary
+  std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
+  bool starts_at_boot = false;                  // boot="on": start whatever the last wish was
+  std::vector<std::string> checked_interfaces;  // link loss on one of them stops the primary
   std::uint64_t config_hash = 0;
   std::uint64_t jitter_seed = 1;
   Incarnation incarnation{1};

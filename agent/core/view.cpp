@@ -13,13 +13,18 @@ std::string doing(const Machine& m) {
   if (index >= m.plan.steps.size()) return {};
   const Step& step = m.plan.steps[index];
   switch (step.kind) {
-    case StepKind::persist_tenure: return "writing epoch " + std::to_string(m.tenure.epoch.value());
-    case StepKind::acquire_vip: return "setting the virtual IP";
-    case StepKind::release_vip: return "removing the virtual IP";
+    case StepKind::persist_tenure:
+      return "writing epoch " + std::to_string(m.tenure.epoch.value());
+    case StepKind::acquire_vip:
+      return "setting the virtual IP";
+    case StepKind::release_vip:
+      return "removing the virtual IP";
     case StepKind::start_script:
-    case StepKind::stop_script: return std::string{name_of(step.script)} + (step.is_force ? " force" : "");
+    case StepKind::stop_script:
+      return std::string{name_of(step.script)} + (step.is_force ? " force" : "");
     case StepKind::arm:
-    case StepKind::disarm: return {};
+    case StepKind::disarm:
+      return {};
   }
   return {};
 }
@@ -29,12 +34,18 @@ std::string remedy(const Machine& m) {
   if (m.phase != Phase::blocked) return {};
   switch (m.waiting.block) {
     case BlockReason::failover_off:
-    case BlockReason::operator_hold: return "clusteragent prim";
-    case BlockReason::not_up_to_date: return "start the other node, or clusteragent prim --force (loses its writes)";
-    case BlockReason::interface_down: return "plug the cable in";
-    case BlockReason::peer_incompatible: return "upgrade the older agent";
-    case BlockReason::service_failed: return "correct the cause; clusteragent log shows it";
-    default: return {};
+    case BlockReason::operator_hold:
+      return "clusteragent prim";
+    case BlockReason::not_up_to_date:
+      return "start the other node, or clusteragent prim --force (loses its writes)";
+    case BlockReason::interface_down:
+      return "plug the cable in";
+    case BlockReason::peer_incompatible:
+      return "upgrade the older agent";
+    case BlockReason::service_failed:
+      return "correct the cause; clusteragent log shows it";
+    default:
+      return {};
   }
 }
 
@@ -47,8 +58,8 @@ PeerView view_peer(const Machine& m) {
   view.was_ever_heard = true;
   view.last_heard = m.peer_heard_at;
   view.status = *m.peer;
-  view.is_deaf_to_us = peer_alive(m) && (m.peer->heard_incarnation != m.policy.incarnation ||
-                                         m.peer->heard_age >= m.policy.timeout / 2);
+  view.is_deaf_to_us =
+      peer_alive(m) && (m.peer->heard_incarnation != m.policy.incarnation || m.peer->heard_age >= m.policy.timeout / 2);
   return view;
 }
 

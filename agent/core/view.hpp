@@ -10,25 +10,25 @@ namespace clusteragent::core {
 
 struct PeerView {
   bool was_ever_heard = false;
-  bool is_silent = true;           // nothing heard for the timeout, or its process is known to be gone
-  bool is_process_gone = false;    // its kernel says that no agent listens
-  bool is_deaf_to_us = false;      // it hears nothing from this node although this node hears it (one-way cut)
-  bool is_incompatible = false;    // speaks another protocol version
-  Instant last_heard;              // meaningful when was_ever_heard
-  PeerStatus status;               // as last heard
+  bool is_silent = true;         // nothing heard for the timeout, or its process is known to be gone
+  bool is_process_gone = false;  // its kernel says that no agent listens
+  bool is_deaf_to_us = false;    // it hears nothing from this node although this node hears it (one-way cut)
+  bool is_incompatible = false;  // speaks another protocol version
+  Instant last_heard;            // meaningful when was_ever_heard
+  PeerStatus status;             // as last heard
 };
 
 struct View {
   NodeId self;
   ModuleState state = ModuleState::stop;
   Activity activity = Activity::not_ready;
-  Instant since;                   // of the present state and activity
-  std::string reason;              // why it is in this state: the last transition's sentence
-  std::string doing;               // the step under way ("start_prim", "writing epoch 8"); empty: none
-  std::string remedy;              // the command that would change a blocked state; empty: none
+  Instant since;       // of the present state and activity
+  std::string reason;  // why it is in this state: the last transition's sentence
+  std::string doing;   // the step under way ("start_prim", "writing epoch 8"); empty: none
+  std::string remedy;  // the command that would change a blocked state; empty: none
   Record record;
   bool holds_vip = false;
-  bool runs_service = false;       // the application may be running here
+  bool runs_service = false;  // the application may be running here
   std::optional<Instant> permit_until;
   bool is_promotable = false;
   BlockReason blocked = BlockReason::none;

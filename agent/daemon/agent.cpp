@@ -44,10 +44,14 @@ NoWatch& no_watch() {
 
 log::Level level_of(core::Severity severity) {
   switch (severity) {
-    case core::Severity::critical: return log::Level::critical;
-    case core::Severity::event: return log::Level::event;
-    case core::Severity::user: return log::Level::user;
-    case core::Severity::info: return log::Level::info;
+    case core::Severity::critical:
+      return log::Level::critical;
+    case core::Severity::event:
+      return log::Level::event;
+    case core::Severity::user:
+      return log::Level::user;
+    case core::Severity::info:
+      return log::Level::info;
   }
   return log::Level::info;
 }
@@ -62,15 +66,17 @@ Agent::~Agent() = default;
 Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup setup, std::string agent_binary) {
   std::unique_ptr<Agent> agent{new Agent{io, std::move(setup), std::move(agent_binary)}};
   log::set_module(agent->setup_.module);
-  if (const Status s = log::set_file(agent->setup_.paths.log_file(agent->setup_.module), log_bytes_max); !s) return s.error();
+  if (const Status s = log::set_file(agent->setup_.paths.log_file(agent->setup_.module), log_bytes_max); !s)
+    return s.error();
   // The socket first: it also keeps a second agent of the same module out, before anything of the first is touched.
   if (const Status opened = agent->open_control(); !opened) return opened.error();
   if (const Status opened = agent->open_transport(); !opened) return opened.error();
   if (const Status opened = agent->open_vip(); !opened) return opened.error();
   agent->open_scripts();
   if (const Status opened = agent->open_watch(); !opened) return opened.error();
-  agent->state_ = std::make_unique<StateWriter>(io, agent->setup_.paths.state_file(agent->setup_.module),
-                                                [raw = agent.get()](core::Event event) { raw->deliver(std::move(event)); });
+  agent->state_ =
+      std::make_unique<StateWriter>(io, agent->setup_.paths.state_file(agent->setup_.module),
+                                    [raw = agent.get()](core::Event event) { raw->deliver(std::move(event)); });
   agent->open_guard();
   agent->build_driver();
   return agent;
@@ -131,7 +137,8 @@ Status Agent::open_vip() {
   auto opened = vip::VirtualIp::open(io_, std::move(*mapped), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   vip_ = std::move(*opened);
-  permit_.add({[this](const core::SetPermit& permit) { vip_->set_permit(permit.until); }, [this] { vip_->revoke_permit(); }});
+  permit_.add(
+      {[this](const core::SetPermit& permit) { vip_->set_permit(permit.until); }, [this] { vip_->revoke_permit(); }});
   open_permit(addresses);
   return success();
 }
@@ -145,7 +152,8 @@ void Agent::open_permit(const fence::Addresses& addresses) {
   }
   kernel_permit_ = std::move(*opened);
   // The kernel's timeout before all others: it is what holds when this process does not.
-  permit_.add({[this](const core::SetPermit& permit) { kernel_permit_->set(permit); }, [this] { kernel_permit_->revoke(); }});
+  permit_.add(
+      {[this](const core::SetPermit& permit) { kernel_permit_->set(permit); }, [this] { kernel_permit_->revoke(); }});
 }
 
 void Agent::open_scripts() {
@@ -166,7 +174,8 @@ Status Agent::open_watch() {
       done({result.is_success, result.detail, result.output});
     });
   };
-  auto created = watch::ProcessWatch::create(io_, std::move(options), [this](core::Event event) { deliver(std::move(event)); });
+  auto created =
+      watch::ProcessWatch::create(io_, std::move(options), [this](core::Event event) { deliver(std::move(event)); });
   if (!created) return created.error();
   watch_ = std::move(*created);
   return success();
@@ -174,7 +183,8 @@ Status Agent::open_watch() {
 
 void Agent::build_driver() {
   std::array<bool, core::script_kinds> has_script{};
-  for (std::size_t at = 0; at < core::script_kinds; ++at) has_script[at] = scripts_->exists(static_cast<core::ScriptKind>(at));
+  for (std::size_t at = 0; at < core::script_kinds; ++at)
+    has_script[at] = scripts_->exists(static_cast<core::ScriptKind>(at));
   core::Policy policy = make_policy(setup_.config, setup_.cluster, setup_.self, setup_.incarnation, has_script);
   policy.module = setup_.module;
   policy.checked_interfaces = checked_interfaces_;
@@ -191,8 +201,8 @@ void Agent::start() {
   for (const std::string& interface : checked_interfaces_) {
     if (!vip_->has_link(interface)) deliver(core::LinkChanged{interface, false});
   }
-  log::event("heart", "agent {} of module {} on {} started, record of epoch {}", version, setup_.module, setup_.node_name(),
-             setup_.durable.record.epoch.value());
+  log::event("heart", "agent {} of module {} on {} started, record of epoch {}", version, setup_.module,
+             setup_.node_name(), setup_.durable.record.epoch.value());
   const auto boot = setup_.config.service.boot;
   const bool starts = boot == config::Boot::on || (boot != config::Boot::off && setup_.durable.is_wanted);
   if (starts) {
@@ -242,7 +252,8 @@ void Agent::after_step() {
     end_guard();
     // Once no address is left the rules that mute it are of no more use.
     if (kernel_permit_) {
-      if (const Status removed = kernel_permit_->remove(); !removed) log::critical("fence", "{}", removed.error().message);
+      if (const Status removed = kernel_permit_->remove(); !removed)
+        log::critical("fence", "{}", removed.error().message);
     }
     io_.stop();
   }
@@ -286,9 +297,9 @@ Json Agent::status() const {
   json["paths"] = Json::array();
   for (const transport::PathReport& report : transport_->report(now)) json["paths"].push_back(path_status(report));
   const wire::Counters& counters = transport_->counters();
-  json["frames"] = {{"accepted", counters.accepted},       {"bad_mac", counters.bad_mac},
-                    {"replayed", counters.replayed},       {"malformed", counters.malformed},
-                    {"unproven", counters.unproven},       {"foreign_module", counters.foreign_module},
+  json["frames"] = {{"accepted", counters.accepted},        {"bad_mac", counters.bad_mac},
+                    {"replayed", counters.replayed},        {"malformed", counters.malformed},
+                    {"unproven", counters.unproven},        {"foreign_module", counters.foreign_module},
                     {"incompatible", counters.incompatible}};
   // What the peer said before it fell silent is history, not status.
   const bool is_fresh = json["seen_of_peer"].value("state", "UNKNOWN") != "UNKNOWN" &&
@@ -300,12 +311,19 @@ Json Agent::status() const {
   return json;
 }
 
-void Agent::reply(const core::Reply& reply) { control_->reply(reply); }
+void Agent::reply(const core::Reply& reply) {
+  control_->reply(reply);
+}
 
-void Agent::note(const core::Note& note) { log::write(level_of(note.severity), "heart", note.text); }
+void Agent::note(const core::Note& note) {
+  log::write(level_of(note.severity), "heart", note.text);
+}
 
 void Agent::print(char level, const std::string& text) {
-  log::write(level == 'E' ? log::Level::critical : level == 'W' ? log::Level::event : log::Level::info, "userplug", text);
+  log::write(level == 'E'   ? log::Level::critical
+             : level == 'W' ? log::Level::event
+                            : log::Level::info,
+             "userplug", text);
 }
 
 }  // namespace clusteragent::daemon

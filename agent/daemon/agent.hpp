@@ -1,5 +1,6 @@
 #pragma once
-// Agent: one module's parts, put together around the core. Built on the decision thread, lives as long as its loop runs.
+// Agent: one module's parts, put together around the core. Built on the decision thread, lives as long as its loop
+// runs.
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,7 +73,7 @@ class Agent : private core::OperatorPort {
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<Driver> driver_;
   boost::asio::steady_timer tick_;
-  std::vector<std::string> addresses_;         // virtual, for status
+  std::vector<std::string> addresses_;  // virtual, for status
   std::vector<std::string> checked_interfaces_;
   std::vector<std::string> warnings_;
   control::Json peer_report_;

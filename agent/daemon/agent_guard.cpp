@@ -68,7 +68,8 @@ void Agent::open_guard() {
     for (const std::string& address : addresses_) deliver(core::VipLost{address});
   };
   callbacks.on_service_stopped = [this](int, const std::string& text) {
-    deliver(core::ProcessFailed{setup_.module, core::FailureAction::restart, "the guard stopped the application: " + text});
+    deliver(
+        core::ProcessFailed{setup_.module, core::FailureAction::restart, "the guard stopped the application: " + text});
   };
   callbacks.on_problem = [](const std::string& text) { log::critical("guard", "{}", text); };
   callbacks.on_lost = [this](const std::string& text, bool is_final) {

@@ -46,7 +46,8 @@ int run_agent(const RunOptions& options) {
   auto agent = Agent::build(io, std::move(*setup), binary);
   if (!agent) return refuse(agent.error());
   boost::asio::signal_set signals{io, SIGTERM, SIGINT};
-  std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& failure, int) {
+  std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& failure,
+                                                                             int) {
     if (failure) return;
     (*agent)->shut_down();
     signals.async_wait(on_signal);

@@ -8,8 +8,8 @@
 namespace clusteragent::daemon {
 
 struct RunOptions {
-  std::string root;    // empty: /
-  std::string node;    // empty: found by host name or address
+  std::string root;  // empty: /
+  std::string node;  // empty: found by host name or address
   std::string module;
   bool debug = false;
 };

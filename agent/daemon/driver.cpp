@@ -15,13 +15,11 @@ constexpr std::size_t waiting_max = 4096;
 
 Driver::Driver(boost::asio::io_context& io, core::Cluster cluster, core::Ports ports, std::function<void()> drain,
                std::function<void()> stepped)
-    : timer_{io},
-      cluster_{std::move(cluster)},
-      ports_{ports},
-      drain_{std::move(drain)},
-      stepped_{std::move(stepped)} {}
+    : timer_{io}, cluster_{std::move(cluster)}, ports_{ports}, drain_{std::move(drain)}, stepped_{std::move(stepped)} {}
 
-void Driver::start() { arm(); }
+void Driver::start() {
+  arm();
+}
 
 void Driver::deliver(core::Event event) {
   waiting_.push_back(std::move(event));

@@ -1,8 +1,8 @@
 #pragma once
 // Driver: turns the core round. Takes events, steps the core, hands its actions to the ports and keeps the one timer.
 //
-// Ownership: the agent's; the ports outlive it. Threads: the decision thread only. deliver() may be called from inside a
-// port's method (a send that finds the peer gone): such events wait until the step under way is carried out.
+// Ownership: the agent's; the ports outlive it. Threads: the decision thread only. deliver() may be called from inside
+// a port's method (a send that finds the peer gone): such events wait until the step under way is carried out.
 #include <deque>
 #include <functional>
 

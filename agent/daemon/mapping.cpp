@@ -12,22 +12,32 @@ namespace {
 
 core::WatchClass class_of(config::ProcessClass from) {
   switch (from) {
-    case config::ProcessClass::pre: return core::WatchClass::pre;
-    case config::ProcessClass::prim: return core::WatchClass::prim;
-    case config::ProcessClass::second: return core::WatchClass::second;
-    case config::ProcessClass::sec: return core::WatchClass::sec;
-    case config::ProcessClass::both: return core::WatchClass::both;
+    case config::ProcessClass::pre:
+      return core::WatchClass::pre;
+    case config::ProcessClass::prim:
+      return core::WatchClass::prim;
+    case config::ProcessClass::second:
+      return core::WatchClass::second;
+    case config::ProcessClass::sec:
+      return core::WatchClass::sec;
+    case config::ProcessClass::both:
+      return core::WatchClass::both;
   }
   CLUSTERAGENT_ASSERT(false);
 }
 
 watch::Reaction reaction_of(config::ProcessReaction from) {
   switch (from) {
-    case config::ProcessReaction::restart: return watch::Reaction::restart;
-    case config::ProcessReaction::stopstart: return watch::Reaction::stopstart;
-    case config::ProcessReaction::stop: return watch::Reaction::stop;
-    case config::ProcessReaction::noaction: return watch::Reaction::noaction;
-    case config::ProcessReaction::handler: return watch::Reaction::handler;
+    case config::ProcessReaction::restart:
+      return watch::Reaction::restart;
+    case config::ProcessReaction::stopstart:
+      return watch::Reaction::stopstart;
+    case config::ProcessReaction::stop:
+      return watch::Reaction::stop;
+    case config::ProcessReaction::noaction:
+      return watch::Reaction::noaction;
+    case config::ProcessReaction::handler:
+      return watch::Reaction::handler;
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -36,7 +46,8 @@ watch::Reaction reaction_of(config::ProcessReaction from) {
 std::string shared_dir(const std::string& agent_binary, const char* installed, const char* in_tree) {
   std::error_code error;
   const std::filesystem::path binary_dir = std::filesystem::path{agent_binary}.parent_path();
-  for (const auto& candidate : {binary_dir / ".." / "lib/clusteragent" / installed, binary_dir / "../../.." / in_tree}) {
+  for (const auto& candidate :
+       {binary_dir / ".." / "lib/clusteragent" / installed, binary_dir / "../../.." / in_tree}) {
     if (std::filesystem::is_directory(candidate, error)) return std::filesystem::weakly_canonical(candidate, error);
   }
   return std::string{"/usr/lib/clusteragent/"} + installed;

@@ -81,8 +81,9 @@ Result<config::IpAddress> resolve(const config::HostAddress& host) {
   addrinfo* found = nullptr;
   const int failure = ::getaddrinfo(host.text().c_str(), nullptr, nullptr, &found);
   if (failure != 0) {
-    return Error{ErrorCode::configuration, fmt::format("the name {} does not resolve ({}); write its IP address instead",
-                                                       host.text(), ::gai_strerror(failure))};
+    return Error{ErrorCode::configuration,
+                 fmt::format("the name {} does not resolve ({}); write its IP address instead", host.text(),
+                             ::gai_strerror(failure))};
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
   const auto address = to_address(found->ai_addr);

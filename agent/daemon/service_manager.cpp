@@ -30,10 +30,18 @@ ServiceManager::~ServiceManager() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-void ServiceManager::ready() { send("READY=1"); }
-void ServiceManager::stopping() { send("STOPPING=1"); }
-void ServiceManager::alive() { send("WATCHDOG=1"); }
-void ServiceManager::status(const std::string& text) { send("STATUS=" + text); }
+void ServiceManager::ready() {
+  send("READY=1");
+}
+void ServiceManager::stopping() {
+  send("STOPPING=1");
+}
+void ServiceManager::alive() {
+  send("WATCHDOG=1");
+}
+void ServiceManager::status(const std::string& text) {
+  send("STATUS=" + text);
+}
 
 void ServiceManager::send(const std::string& message) {
   if (socket_ < 0) return;
@@ -43,8 +51,8 @@ void ServiceManager::send(const std::string& message) {
   if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
   // A lost notification only delays what systemd shows; the watchdog sends again.
-  static_cast<void>(::sendto(socket_, message.data(), message.size(), MSG_NOSIGNAL,
-                             reinterpret_cast<const sockaddr*>(&to), length));
+  static_cast<void>(
+      ::sendto(socket_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), length));
 }
 
 }  // namespace clusteragent::daemon

@@ -9,6 +9,7 @@
 
 #include "agent/daemon/network.hpp"
 #include "agent/daemon/state_file.hpp"
+#include "agent/platform/environment.hpp"
 #include "agent/transport/key_file.hpp"
 
 namespace clusteragent::daemon {
@@ -51,7 +52,7 @@ Status load_files(Setup& setup) {
   const std::string file = setup.paths.user_config(setup.module);
   const auto module_text = config::read_file(file);
   if (!module_text) return module_text.error();
-  auto module = accept(config::parse_module(*module_text, file, &setup.cluster), file);
+  auto module = accept(config::parse_module(*module_text, file, &setup.cluster, platform::process_environment), file);
   if (!module) return module.error();
   setup.config = std::move(*module);
   if (!setup.config.start_refusals.empty()) {

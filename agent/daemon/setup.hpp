@@ -1,5 +1,6 @@
 #pragma once
-// Everything that is read from disk before an agent runs: files, key, record, identity. Blocking; before the loop starts.
+// Everything that is read from disk before an agent runs: files, key, record, identity. Blocking; before the loop
+// starts.
 #include <string>
 
 #include "agent/base/result.hpp"

@@ -30,7 +30,9 @@ Error failed(const std::string& path, const char* what) {
   return Error{ErrorCode::system, fmt::format("{} {}: {}", what, path, std::strerror(errno))};
 }
 
-std::string checksum_of(std::string_view text) { return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0)); }
+std::string checksum_of(std::string_view text) {
+  return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
+}
 
 template <typename Number>
 bool read_number(const std::map<std::string, std::string, std::less<>>& values, std::string_view key, Number& into) {
@@ -69,8 +71,8 @@ std::string encode_state(const core::DurableState& state) {
   std::string text{header};
   text += fmt::format("epoch={}\nrevision={}\nholder={}\nsync_set={}\n", state.record.epoch.value(),
                       state.record.revision.value(), state.record.holder.value(), state.record.sync_set.bits);
-  text += fmt::format("is_wanted={:d}\nwas_primary={:d}\nrestarts_used={}\nrestart_window_left_ns={}\n", state.is_wanted,
-                      state.was_primary, state.restarts_used, state.restart_window_left.count());
+  text += fmt::format("is_wanted={:d}\nwas_primary={:d}\nrestarts_used={}\nrestart_window_left_ns={}\n",
+                      state.is_wanted, state.was_primary, state.restarts_used, state.restart_window_left.count());
   text += fmt::format("{}{}\n", checksum_key, checksum_of(text));
   return text;
 }
@@ -78,9 +80,8 @@ std::string encode_state(const core::DurableState& state) {
 Result<core::DurableState> decode_state(const std::string& text, const std::string& path) {
   if (!text.starts_with("clusteragent-state ")) return damaged(path, "not a state file");
   if (!text.starts_with(header)) {
-    return Error{ErrorCode::corrupt,
-                 fmt::format("{}: written by a newer clusteragent ({}); install that version again", path,
-                             text.substr(0, text.find('\n')))};
+    return Error{ErrorCode::corrupt, fmt::format("{}: written by a newer clusteragent ({}); install that version again",
+                                                 path, text.substr(0, text.find('\n')))};
   }
   const auto checksum_at = text.rfind(checksum_key);
   if (checksum_at == std::string::npos) return damaged(path, "cut off before its checksum");
@@ -106,10 +107,12 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
   core::DurableState state;
   const bool complete = read_number(values, "epoch", epoch) && read_number(values, "revision", revision) &&
                         read_number(values, "holder", holder) && read_number(values, "sync_set", sync_set) &&
-                        read_number(values, "is_wanted", is_wanted) && read_number(values, "was_primary", was_primary) &&
+                        read_number(values, "is_wanted", is_wanted) &&
+                        read_number(values, "was_primary", was_primary) &&
                         read_number(values, "restarts_used", state.restarts_used) &&
                         read_number(values, "restart_window_left_ns", window_left);
-  if (!complete || holder > 1 || sync_set == 0 || sync_set > 3) return damaged(path, "a value is missing or impossible");
+  if (!complete || holder > 1 || sync_set == 0 || sync_set > 3)
+    return damaged(path, "a value is missing or impossible");
   state.record = core::Record{Epoch{epoch}, Revision{revision}, NodeId{holder}, core::NodeSet{sync_set}};
   state.is_wanted = is_wanted != 0;
   state.was_primary = was_primary != 0;

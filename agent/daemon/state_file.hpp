@@ -1,10 +1,10 @@
 #pragma once
 // The durable record of a module on a node: a small text file, replaced as a whole.
 //
-// Format (version 1): `clusteragent-state 1`, then `key=value` lines, then `checksum=` over everything before it. Written
-// to a temporary file, fsync, rename, fsync of the directory: after a crash either the old or the new one is there. A
-// file that is damaged or of a newer version is refused with its path and remedy and never overwritten by itself.
-// Values and functions without state; blocking: call them from a thread that may wait for the disk.
+// Format (version 1): `clusteragent-state 1`, then `key=value` lines, then `checksum=` over everything before it.
+// Written to a temporary file, fsync, rename, fsync of the directory: after a crash either the old or the new one is
+// there. A file that is damaged or of a newer version is refused with its path and remedy and never overwritten by
+// itself. Values and functions without state; blocking: call them from a thread that may wait for the disk.
 #include <optional>
 #include <string>
 

@@ -119,7 +119,9 @@ HeartbeatTransport::HeartbeatTransport(asio::io_context& io, Options options, co
   }
 }
 
-HeartbeatTransport::~HeartbeatTransport() { *alive_ = false; }
+HeartbeatTransport::~HeartbeatTransport() {
+  *alive_ = false;
+}
 
 Result<std::unique_ptr<HeartbeatTransport>> HeartbeatTransport::open(asio::io_context& io, Options options,
                                                                      core::EventSink sink, ReportHandler on_report) {
@@ -137,8 +139,9 @@ Status HeartbeatTransport::open_path(Path& path) {
   const auto local = asio::ip::make_address(path.options.local_address, error);
   const auto peer = error ? asio::ip::address{} : asio::ip::make_address(path.options.peer_address, error);
   if (error) {
-    return Error{ErrorCode::configuration, fmt::format("heartbeat {}: {} and {} must be IP addresses", path.options.name,
-                                                       path.options.local_address, path.options.peer_address)};
+    return Error{ErrorCode::configuration,
+                 fmt::format("heartbeat {}: {} and {} must be IP addresses", path.options.name,
+                             path.options.local_address, path.options.peer_address)};
   }
   const udp::endpoint here{local, path.options.port};
   path.socket.open(here.protocol(), error);
@@ -151,7 +154,8 @@ Status HeartbeatTransport::open_path(Path& path) {
     const int tos = traffic_class;
     const int level = local.is_v4() ? IPPROTO_IP : IPPROTO_IPV6;
     // Only a wish to the switches; a refusal costs nothing.
-    static_cast<void>(::setsockopt(path.socket.native_handle(), level, local.is_v4() ? IP_TOS : IPV6_TCLASS, &tos, sizeof tos));
+    static_cast<void>(
+        ::setsockopt(path.socket.native_handle(), level, local.is_v4() ? IP_TOS : IPV6_TCLASS, &tos, sizeof tos));
     path.problem.clear();
     wait_for_frames(path);
     return success();
@@ -159,13 +163,15 @@ Status HeartbeatTransport::open_path(Path& path) {
   error_code ignored;
   path.socket.close(ignored);
   if (error == asio::error::address_in_use) {
-    return Error{ErrorCode::configuration,
-                 fmt::format("heartbeat {}: port {} of {} is taken, by another module or program; give this module its own "
-                             "<heart port=\"...\"> on both nodes",
-                             path.options.name, path.options.port, path.options.local_address)};
+    return Error{
+        ErrorCode::configuration,
+        fmt::format("heartbeat {}: port {} of {} is taken, by another module or program; give this module its own "
+                    "<heart port=\"...\"> on both nodes",
+                    path.options.name, path.options.port, path.options.local_address)};
   }
-  const std::string problem = is_absent(error) ? fmt::format("this machine has no address {} (yet)", path.options.local_address)
-                                               : fmt::format("cannot use it: {}", error.message());
+  const std::string problem = is_absent(error)
+                                  ? fmt::format("this machine has no address {} (yet)", path.options.local_address)
+                                  : fmt::format("cannot use it: {}", error.message());
   if (problem != path.problem) log::critical("heart", "heartbeat {}: {}; trying again", path.options.name, problem);
   path.problem = problem;
   wait_for_address(path);
@@ -270,7 +276,8 @@ void HeartbeatTransport::transmit_status(const wire::StatusFrame& status) {
   frame.paths.clear();
   for (const auto& path : paths_) {
     const auto last = path->meter.last_heard();
-    frame.paths.push_back({path->id, last.has_value(), last ? now - *last : Duration::zero(), path->meter.loss_permille()});
+    frame.paths.push_back(
+        {path->id, last.has_value(), last ? now - *last : Duration::zero(), path->meter.loss_permille()});
   }
   frame.sent_at = now.nanoseconds();
   for (const auto& path : paths_) {

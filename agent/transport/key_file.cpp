@@ -21,8 +21,9 @@ Error failed(const std::string& path, const char* what) {
 Result<wire::Key> load_key(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0 && errno == ENOENT) {
-    return Error{ErrorCode::configuration,
-                 fmt::format("{} is missing: make it with `clusteragent keygen` on one node and copy it to the other", path)};
+    return Error{
+        ErrorCode::configuration,
+        fmt::format("{} is missing: make it with `clusteragent keygen` on one node and copy it to the other", path)};
   }
   if (file < 0) return failed(path, "cannot open");
   struct stat facts {};
@@ -32,8 +33,8 @@ Result<wire::Key> load_key(const std::string& path) {
   ::close(file);
   if (!has_facts || length < 0) return failed(path, "cannot read");
   if ((facts.st_mode & 077) != 0) {
-    return Error{ErrorCode::configuration,
-                 fmt::format("{} may be read by others (mode {:04o}): chmod 600 {}", path, facts.st_mode & 07777, path)};
+    return Error{ErrorCode::configuration, fmt::format("{} may be read by others (mode {:04o}): chmod 600 {}", path,
+                                                       facts.st_mode & 07777, path)};
   }
   return wire::parse_key({text.data(), static_cast<std::size_t>(length)}, path);
 }
@@ -44,7 +45,8 @@ Status save_key(const std::string& path, const wire::Key& key, bool replaces) {
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return failed(temporary, "cannot create");
   const std::string text = wire::format_key(key);
-  const bool is_written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
+  const bool is_written =
+      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
   ::close(file);
   if (!is_written) {
     const Error error = failed(temporary, "cannot write");

@@ -55,16 +55,16 @@ class Reader {
 };
 
 std::uint8_t flags_of(const StatusFrame& frame) {
-  const std::array flags{frame.holds_vip, frame.runs_service, frame.is_promotable, frame.yields,
-                         frame.is_candidate, frame.insists, frame.is_probe};
+  const std::array flags{frame.holds_vip,    frame.runs_service, frame.is_promotable, frame.yields,
+                         frame.is_candidate, frame.insists,      frame.is_probe};
   unsigned bits = 0;
   for (std::size_t at = 0; at < flags.size(); ++at) bits |= static_cast<unsigned>(flags[at]) << at;
   return static_cast<std::uint8_t>(bits);
 }
 
 void set_flags(StatusFrame& frame, std::uint8_t bits) {
-  const std::array flags{&frame.holds_vip, &frame.runs_service, &frame.is_promotable, &frame.yields,
-                         &frame.is_candidate, &frame.insists, &frame.is_probe};
+  const std::array flags{&frame.holds_vip,    &frame.runs_service, &frame.is_promotable, &frame.yields,
+                         &frame.is_candidate, &frame.insists,      &frame.is_probe};
   for (std::size_t at = 0; at < flags.size(); ++at) *flags[at] = ((bits >> at) & 1U) != 0;
 }
 
@@ -128,13 +128,16 @@ std::optional<Body> read_status(Reader& in) {
     frame.paths.push_back(fact);
   }
   // The highest numbers that this version knows: see core::ModuleState, Activity, BlockReason, NodeSet.
-  const bool is_sane = frame.state <= 4 && frame.activity <= 2 && frame.blocked <= 9 && frame.record_holder.value() <= 1 &&
-                       frame.record_sync_set >= 1 && frame.record_sync_set <= 3 && frame.heard_age >= Duration::zero();
+  const bool is_sane = frame.state <= 4 && frame.activity <= 2 && frame.blocked <= 9 &&
+                       frame.record_holder.value() <= 1 && frame.record_sync_set >= 1 && frame.record_sync_set <= 3 &&
+                       frame.heard_age >= Duration::zero();
   if (!is_sane || !in.is_complete()) return std::nullopt;
   return frame;
 }
 
-void write(Writer& out, const ReleaseFrame& frame) { out.number(frame.epoch.value()); }
+void write(Writer& out, const ReleaseFrame& frame) {
+  out.number(frame.epoch.value());
+}
 
 std::optional<Body> read_release(Reader& in) {
   const ReleaseFrame frame{Epoch{in.number<std::uint64_t>()}};
@@ -161,9 +164,12 @@ std::optional<Body> read_report(Reader& in) {
 
 std::optional<Body> read_body(FrameType type, Reader& in) {
   switch (type) {
-    case FrameType::status: return read_status(in);
-    case FrameType::release: return read_release(in);
-    case FrameType::report: return read_report(in);
+    case FrameType::status:
+      return read_status(in);
+    case FrameType::release:
+      return read_release(in);
+    case FrameType::report:
+      return read_report(in);
   }
   return std::nullopt;
 }
@@ -178,7 +184,8 @@ std::optional<std::uint8_t> common_version(std::uint8_t lowest, std::uint8_t hig
 
 Keys Keys::derive(const Key& cluster_key, std::string_view module) {
   return Keys{derive_key(cluster_key, Purpose::heartbeat, module),
-              derive_key(cluster_key, Purpose::guard_release, module), derive_key(cluster_key, Purpose::report, module)};
+              derive_key(cluster_key, Purpose::guard_release, module),
+              derive_key(cluster_key, Purpose::report, module)};
 }
 
 const Key& Keys::of(FrameType type) const {
@@ -186,7 +193,9 @@ const Key& Keys::of(FrameType type) const {
   return type == FrameType::report ? report : heartbeat;
 }
 
-std::uint64_t module_hash(std::string_view module) { return XXH64(module.data(), module.size(), 0); }
+std::uint64_t module_hash(std::string_view module) {
+  return XXH64(module.data(), module.size(), 0);
+}
 
 Bytes encode(Header header, const Body& body, const Keys& keys) {
   header.type = static_cast<FrameType>(body.index() + 1);

@@ -46,7 +46,7 @@ struct Header {
 struct PathFact {
   PathId path{};
   bool was_heard = false;
-  Duration age{};               // since the last frame on it
+  Duration age{};  // since the last frame on it
   std::uint16_t loss_permille = 0;
 };
 
@@ -75,7 +75,7 @@ struct StatusFrame {
   std::uint64_t config_hash = 0;
   // Round trip on this path: the sender's clock, and the newest of the receiver's stamps with how long it was kept.
   std::int64_t sent_at = 0;
-  std::int64_t echo = 0;        // 0: none yet
+  std::int64_t echo = 0;  // 0: none yet
   Duration echo_held{};
   std::vector<PathFact> paths;  // at most paths_max
 };

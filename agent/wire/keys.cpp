@@ -15,9 +15,12 @@ namespace {
 
 std::string_view label_of(Purpose purpose) {
   switch (purpose) {
-    case Purpose::heartbeat: return "clusteragent heartbeat v1";
-    case Purpose::guard_release: return "clusteragent guard release v1";
-    case Purpose::report: return "clusteragent report v1";
+    case Purpose::heartbeat:
+      return "clusteragent heartbeat v1";
+    case Purpose::guard_release:
+      return "clusteragent guard release v1";
+    case Purpose::report:
+      return "clusteragent report v1";
   }
   CLUSTERAGENT_ASSERT(false);
 }

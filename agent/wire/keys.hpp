@@ -1,6 +1,6 @@
 #pragma once
-// The cluster key and what is derived from it: one key a purpose and module (HKDF-SHA-256, RFC 5869), so that a frame of
-// one purpose can never pass as one of another. Pure; OpenSSL's libcrypto does the arithmetic. Values; any thread.
+// The cluster key and what is derived from it: one key a purpose and module (HKDF-SHA-256, RFC 5869), so that a frame
+// of one purpose can never pass as one of another. Pure; OpenSSL's libcrypto does the arithmetic. Values; any thread.
 #include <array>
 #include <cstddef>
 #include <cstdint>

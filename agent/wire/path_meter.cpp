@@ -8,11 +8,16 @@ namespace clusteragent::wire {
 
 std::string_view name_of(PathCondition condition) {
   switch (condition) {
-    case PathCondition::unknown: return "unknown";
-    case PathCondition::up: return "up";
-    case PathCondition::silent: return "silent";
-    case PathCondition::peer_deaf: return "peer_deaf";
-    case PathCondition::self_deaf: return "self_deaf";
+    case PathCondition::unknown:
+      return "unknown";
+    case PathCondition::up:
+      return "up";
+    case PathCondition::silent:
+      return "silent";
+    case PathCondition::peer_deaf:
+      return "peer_deaf";
+    case PathCondition::self_deaf:
+      return "self_deaf";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -71,7 +76,8 @@ void PathMeter::peer_fact(Instant now, const PathFact& fact) {
 
 PathCondition PathMeter::condition(Instant now, Duration timeout) const {
   const bool hears = last_heard_ && now - *last_heard_ < timeout;
-  const bool peer_hears = peer_view_ && now - peer_view_at_ < timeout && peer_view_->was_heard && peer_view_->age < timeout;
+  const bool peer_hears =
+      peer_view_ && now - peer_view_at_ < timeout && peer_view_->was_heard && peer_view_->age < timeout;
   if (!hears && peer_hears) return PathCondition::self_deaf;
   if (!last_heard_) return PathCondition::unknown;
   if (!hears) return PathCondition::silent;

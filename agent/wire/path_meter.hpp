@@ -30,8 +30,8 @@ class PathMeter {
 
   std::optional<Instant> last_heard() const { return last_heard_; }
   std::uint16_t loss_permille() const;
-  std::optional<Duration> round_trip() const { return round_trip_; }   // smoothed, RFC 6298 §2
-  std::optional<Duration> jitter() const { return jitter_; }           // RFC 3550 §6.4.1
+  std::optional<Duration> round_trip() const { return round_trip_; }  // smoothed, RFC 6298 §2
+  std::optional<Duration> jitter() const { return jitter_; }          // RFC 3550 §6.4.1
   std::optional<PathFact> peer_view() const { return peer_view_; }
   PathCondition condition(Instant now, Duration timeout) const;
 

@@ -1,6 +1,6 @@
 #pragma once
-// Status reports: a text larger than a frame, in pieces. Loss of a piece loses the report; the next one follows within a
-// second. Pure; values.
+// Status reports: a text larger than a frame, in pieces. Loss of a piece loses the report; the next one follows within
+// a second. Pure; values.
 #include <optional>
 #include <string>
 #include <vector>

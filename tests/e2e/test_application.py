@@ -86,7 +86,7 @@ class Application(unittest.TestCase):
             forced = [arguments for host, script, phase, arguments, _ in read_journal(journal)
                       if (host, script, phase) == ("node1", "stop_prim", "begin")]
             leftover = [pid for pid in lab.sandbox.processes("node1", "bash")]
-        # Once when the module started and the stop script had to clear what a former life may have left, once in the swap.
+        # Once at the start, to clear what a former life may have left, and once in the swap.
         self.assertEqual([arguments[0] for arguments in forced], ["force", "force"])
         self.assertEqual(leftover, [], "the hung script is gone, children included")
 

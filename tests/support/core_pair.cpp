@@ -10,7 +10,9 @@ namespace clusteragent::test {
 using namespace core;  // NOLINT: a test double speaks the vocabulary of what it doubles
 
 namespace {
-std::size_t at(int node) { return static_cast<std::size_t>(node); }
+std::size_t at(int node) {
+  return static_cast<std::size_t>(node);
+}
 }  // namespace
 
 CorePair::CorePair(void (*adjust)(Policy&)) : adjust_{adjust} {
@@ -60,7 +62,9 @@ std::string CorePair::state(int node) const {
   return std::string{name_of(seen.state)} + " " + std::string{name_of(seen.activity)};
 }
 
-std::string CorePair::notes(int node) const { return notes_[at(node)]; }
+std::string CorePair::notes(int node) const {
+  return notes_[at(node)];
+}
 
 void CorePair::forget_scripts() {
   for (auto& scripts : scripts_) scripts.clear();

@@ -30,10 +30,10 @@ class CorePair {
   void restart_agent(int node);  // a new life from what is durable; its kernel keeps nothing
 
   // The world
-  std::array<bool, 2> hears{true, true};           // node n hears the other
+  std::array<bool, 2> hears{true, true};  // node n hears the other
   std::array<bool, 2> is_up{true, true};
   std::array<bool, 2> is_frozen{false, false};
-  std::array<bool, 2> disk_hangs{false, false};    // no answer to PersistState until it is cleared
+  std::array<bool, 2> disk_hangs{false, false};  // no answer to PersistState until it is cleared
   std::array<bool, 2> disk_is_full{false, false};
   std::optional<core::ScriptKind> failing_script;  // on the nodes of failing_on
   std::array<bool, 2> failing_on{true, true};

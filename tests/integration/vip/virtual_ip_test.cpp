@@ -223,7 +223,8 @@ TEST_F(VirtualIpTest, link_loss_and_return_are_reported) {
   EXPECT_EQ(down->interface, "cable");
   EXPECT_FALSE(down->has_link);
   RecordProperty("link_loss_ms", static_cast<int>(to_milliseconds(boottime_now() - cut)));
-  EXPECT_LT(to_milliseconds(boottime_now() - cut), 500);
+  // linkwatch(9): news of a lost carrier are batched once a second, counted from the last of any interface.
+  EXPECT_LT(to_milliseconds(boottime_now() - cut), 1500);
   EXPECT_FALSE(node.vip->has_link("cable"));
   lan_.b.must("ip link set cable up");
   const auto up = node.wait<core::LinkChanged>();

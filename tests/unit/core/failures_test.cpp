@@ -8,10 +8,10 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::CorePair;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using test::CorePair;
 
 TEST(Failures, a_frozen_primary_answers_for_the_vip_no_longer_when_the_other_takes_over) {
   CorePair pair;

@@ -8,9 +8,9 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::CorePair;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using test::CorePair;
 
 TEST(Operator, swap_on_the_primary_exchanges_the_roles) {
   CorePair pair;

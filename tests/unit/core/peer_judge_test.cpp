@@ -15,12 +15,15 @@ class PeerJudgeTest : public testing::Test {
   Instant after(Duration silence) const { return start + silence; }
   int probe_until(Duration silence) {
     int probes = 0;
-    for (Instant now = start; now <= after(silence); now = now + std::chrono::microseconds{100}) probes += judge.take_due_probe(now);
+    for (Instant now = start; now <= after(silence); now = now + std::chrono::microseconds{100})
+      probes += judge.take_due_probe(now);
     return probes;
   }
 };
 
-TEST_F(PeerJudgeTest, sends_no_probe_in_the_first_half_of_the_timeout) { EXPECT_EQ(probe_until(milliseconds{24}), 0); }
+TEST_F(PeerJudgeTest, sends_no_probe_in_the_first_half_of_the_timeout) {
+  EXPECT_EQ(probe_until(milliseconds{24}), 0);
+}
 
 TEST_F(PeerJudgeTest, has_sent_a_whole_burst_when_the_timeout_is_over) {
   EXPECT_EQ(probe_until(milliseconds{50}), 16);

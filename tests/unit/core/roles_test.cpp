@@ -8,9 +8,9 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::CorePair;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using test::CorePair;
 
 TEST(Roles, both_started_at_once_become_one_primary_and_one_secondary) {
   CorePair pair;

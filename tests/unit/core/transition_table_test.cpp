@@ -11,10 +11,10 @@
 namespace clusteragent::core {
 namespace {
 
-constexpr std::array all_triggers{
-    Trigger::op_start, Trigger::op_stop, Trigger::op_restart, Trigger::op_stopstart, Trigger::op_swap,
-    Trigger::op_prim, Trigger::op_second, Trigger::plan_done, Trigger::plan_failed, Trigger::process_restart,
-    Trigger::process_stopstart, Trigger::process_stop};
+constexpr std::array all_triggers{Trigger::op_start,        Trigger::op_stop,           Trigger::op_restart,
+                                  Trigger::op_stopstart,    Trigger::op_swap,           Trigger::op_prim,
+                                  Trigger::op_second,       Trigger::plan_done,         Trigger::plan_failed,
+                                  Trigger::process_restart, Trigger::process_stopstart, Trigger::process_stop};
 
 TEST(TransitionTable, answers_every_trigger_in_every_phase) {
   for (const Phase phase : all_phases) {

@@ -13,7 +13,8 @@ class FrameTest : public testing::Test {
  protected:
   Keys keys = Keys::derive(Key{1, 2, 3}, "mysql");
   std::uint64_t module = module_hash("mysql");
-  Header header{.module_hash = module, .node = NodeId{1}, .path = PathId{2}, .incarnation = Incarnation{77}, .sequence = 9};
+  Header header{
+      .module_hash = module, .node = NodeId{1}, .path = PathId{2}, .incarnation = Incarnation{77}, .sequence = 9};
 
   static StatusFrame sample() {
     StatusFrame frame;

@@ -12,7 +12,9 @@ class ReceiverTest : public testing::Test {
   Receiver receiver{module_hash("m"), keys, NodeId{0}, own};
 
   Bytes frame(std::uint64_t incarnation, std::uint64_t sequence, Incarnation echo, std::uint8_t version = 1) const {
-    Header header{.module_hash = module_hash("m"), .node = NodeId{1}, .incarnation = Incarnation{incarnation},
+    Header header{.module_hash = module_hash("m"),
+                  .node = NodeId{1},
+                  .incarnation = Incarnation{incarnation},
                   .sequence = sequence};
     header.version = version;
     StatusFrame status;

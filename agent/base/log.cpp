@@ -46,8 +46,10 @@ struct Sink {
 };
 
 Sink& sink() {
-  static Sink instance;
-  return instance;
+  // Never destroyed: the writer waits on it to the very end, and a condition variable that is destroyed under a waiter
+  // waits for that waiter for ever (pthread_cond_destroy(3)).
+  static auto* const instance = new Sink;
+  return *instance;
 }
 
 std::atomic<bool> debug_enabled{false};

@@ -99,6 +99,7 @@ std::string_view short_name(std::string_view host) {
 Result<NodeId> only_candidate(const ClusterConfig& cluster, const std::set<NodeId>& candidates, std::string_view by) {
   if (candidates.size() == 1) return *candidates.begin();
   std::vector<std::string> names;
+  names.reserve(candidates.size());
   for (const NodeId node : candidates) names.push_back(cluster.name_of(node));
   return Error{ErrorCode::configuration,
                fmt::format("{}: by its {} this machine could be any of {}; say which with --node NAME", cluster.file,

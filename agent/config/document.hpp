@@ -16,7 +16,7 @@
 namespace clusteragent::config {
 
 /// A hundred times what the largest sensible userconfig.xml needs; bounds the memory of the tree.
-constexpr std::size_t file_bytes_max = 1024 * 1024;
+constexpr std::size_t file_bytes_max = std::size_t{1024} * 1024;
 /// The language nests eight deep; the readers recurse, so the bound protects the stack.
 constexpr std::size_t depth_max = 32;
 constexpr std::size_t elements_max = 10'000;

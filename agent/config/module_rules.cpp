@@ -50,6 +50,7 @@ class ModuleRules {
   void check_known(const Value& value, const List& list, Name name, std::string_view what) {
     if (!value.is_valid) return;
     std::vector<std::string_view> names;
+    names.reserve(list.size());
     for (const auto& item : list) names.push_back(name(item));
     for (const std::string_view known : names) {
       if (known == value.text) return;

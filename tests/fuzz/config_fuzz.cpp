@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!module.value) return 0;
   const auto again = config::parse_module(text, "other.xml", &cluster, no_environment);
   CLUSTERAGENT_ASSERT(config::effective_hash(*module.value, cluster) == config::effective_hash(*again.value, cluster));
-  CLUSTERAGENT_ASSERT(config::heartbeat_paths(*module.value, cluster, NodeId{0}).size() >= 1);
+  CLUSTERAGENT_ASSERT(!config::heartbeat_paths(*module.value, cluster, NodeId{0}).empty());
   const std::vector<config::ModuleConfig> both{*module.value, *again.value};
   CLUSTERAGENT_ASSERT(!config::check_modules(both).empty());
   return 0;

@@ -297,14 +297,11 @@ Json Agent::status() const {
   json["paths"] = Json::array();
   for (const transport::PathReport& report : transport_->report(now)) json["paths"].push_back(path_status(report));
   const wire::Counters& counters = transport_->counters();
-  json["frames"] = {{"accepted", counters.accepted},        {"bad_mac", counters.bad_mac},
-                    {"replayed", counters.replayed},        {"malformed", counters.malformed},
-                    {"unproven", counters.unproven},        {"foreign_module", counters.foreign_module},
-                    {"incompatible", counters.incompatible}};
-  // What the peer said before it fell silent is history, not status.
-  const bool is_fresh = json["seen_of_peer"].value("state", "UNKNOWN") != "UNKNOWN" &&
-                        to_milliseconds(now - peer_report_at_) <= json["stale_after_ms"].get<std::int64_t>();
-  if (peer_report_.is_object() && is_fresh) {
+  json["frames"] = {{"accepted", counters.accepted},         {"bad_mac", counters.bad_mac},
+                    {"replayed", counters.replayed},         {"malformed", counters.malformed},
+                    {"unproven", counters.unproven},         {"foreign_module", counters.foreign_module},
+                    {"incompatible", counters.incompatible}, {"own_node", counters.own_node}};
+  if (peer_report_.is_object()) {
     json["peer_report"] = peer_report_;
     json["peer_report_age_ms"] = to_milliseconds(now - peer_report_at_);
   }

@@ -36,6 +36,11 @@ Result<wire::Key> load_key(const std::string& path) {
     return Error{ErrorCode::configuration, fmt::format("{} may be read by others (mode {:04o}): chmod 600 {}", path,
                                                        facts.st_mode & 07777, path)};
   }
+  // Root may read every file; the owner could put a key of his own there.
+  if (facts.st_uid != 0 && facts.st_uid != ::geteuid()) {
+    return Error{ErrorCode::configuration,
+                 fmt::format("{} belongs to user {} and not to the agent's: chown root {}", path, facts.st_uid, path)};
+  }
   return wire::parse_key({text.data(), static_cast<std::size_t>(length)}, path);
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 // Frames: what goes over a heartbeat network. docs/wire-format.md is the written format; encoder and decoder stand side
-// by side in frame.cpp. Big-endian. Pure; values; any thread.
+// by side in frame.cpp and body.cpp. Big-endian. Pure; values; any thread.
 //
-// The header and the place of the authentication code (the last 16 bytes) never change, whatever the version, so that a
-// genuine peer of another version is recognised as incompatible and not taken for a forgery.
+// The header, the place of the authentication code (the last 16 bytes) and the key that it is made with never change,
+// whatever the version, so that a genuine peer of another version is recognised as incompatible and not taken for a
+// forgery.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -13,33 +14,33 @@
 #include <variant>
 #include <vector>
 
+#include "agent/base/assert.hpp"
 #include "agent/base/ids.hpp"
 #include "agent/base/time.hpp"
 #include "agent/wire/keys.hpp"
+#include "agent/wire/version.hpp"
 
 namespace clusteragent::wire {
 
-constexpr std::uint8_t version_lowest = 1;
-constexpr std::uint8_t version_highest = 1;
-constexpr std::size_t header_bytes = 38;
+constexpr std::size_t header_bytes = 52;
 constexpr std::size_t frame_bytes_max = 1400;  // fits every Ethernet without fragments
-constexpr std::size_t paths_max = 8;
-
-/// Highest version that both ranges contain; nullopt: none.
-std::optional<std::uint8_t> common_version(std::uint8_t lowest, std::uint8_t highest);
+constexpr std::size_t report_piece_bytes = 1200;
+constexpr std::size_t paths_max = 8;    // heartbeat networks of a module
+constexpr std::size_t pieces_max = 14;  // of a report: 16 KiB in pieces of 1200 bytes
 
 enum class FrameType : std::uint8_t { status = 1, release = 2, report = 3 };
 
 struct Header {
-  std::uint8_t version = version_highest;
-  std::uint8_t lowest = version_lowest;
-  std::uint8_t highest = version_highest;
-  FrameType type = FrameType::status;
+  std::uint8_t version = own_versions.lowest;
+  VersionRange speaks = own_versions;
+  FrameType type = FrameType::status;  // encode() takes it from the body
   std::uint64_t module_hash = 0;
   NodeId node{};
   PathId path{};
   Incarnation incarnation{};
-  std::uint64_t sequence = 0;  // of this path, grows by one a frame
+  std::uint64_t sequence = 0;   // of this path and type; grows by one a frame
+  std::uint64_t challenge = 0;  // the receiver is to echo it, which no recording can
+  std::uint64_t echo = 0;       // the receiver's challenge as last seen; 0: none
 };
 
 /// What the sender knows of one path from its own end.
@@ -48,6 +49,25 @@ struct PathFact {
   bool was_heard = false;
   Duration age{};  // since the last frame on it
   std::uint16_t loss_permille = 0;
+  friend bool operator==(const PathFact&, const PathFact&) = default;
+};
+
+/// At most paths_max facts, without memory of their own: a heartbeat is composed without allocating.
+class PathFacts {
+ public:
+  void add(const PathFact& fact) {
+    CLUSTERAGENT_ASSERT(size_ < facts_.size());
+    facts_[size_++] = fact;
+  }
+  void clear() { size_ = 0; }
+  std::size_t size() const { return size_; }
+  const PathFact* begin() const { return facts_.data(); }
+  const PathFact* end() const { return facts_.data() + size_; }
+  friend bool operator==(const PathFacts&, const PathFacts&) = default;
+
+ private:
+  std::array<PathFact, paths_max> facts_{};
+  std::size_t size_ = 0;
 };
 
 /// Mirrors core::PeerStatus field by field; the numbers of the enumerations are theirs.
@@ -77,20 +97,28 @@ struct StatusFrame {
   std::int64_t sent_at = 0;
   std::int64_t echo = 0;  // 0: none yet
   Duration echo_held{};
-  std::vector<PathFact> paths;  // at most paths_max
+  PathFacts paths;
+  friend bool operator==(const StatusFrame&, const StatusFrame&) = default;
 };
+
+/// The highest numbers of core::ModuleState, core::Activity and core::BlockReason that version 1 knows.
+constexpr std::uint8_t state_max = 4;
+constexpr std::uint8_t activity_max = 2;
+constexpr std::uint8_t blocked_max = 9;
 
 /// From the guard of a dead agent: the virtual IP of that tenure is gone and the application stopped.
 struct ReleaseFrame {
   Epoch epoch{};
+  friend bool operator==(const ReleaseFrame&, const ReleaseFrame&) = default;
 };
 
-/// A piece of the sender's status report.
+/// A piece of the sender's status report: 1 to report_piece_bytes of text.
 struct ReportFrame {
   std::uint32_t report = 0;
   std::uint8_t index = 0;
   std::uint8_t count = 0;
   std::string text;
+  friend bool operator==(const ReportFrame&, const ReportFrame&) = default;
 };
 
 using Body = std::variant<StatusFrame, ReleaseFrame, ReportFrame>;
@@ -100,14 +128,18 @@ struct Keys {
   Key guard_release;
   Key report;
   static Keys derive(const Key& cluster_key, std::string_view module);
+  /// Types that a later version may bring are signed with the heartbeat key.
   const Key& of(FrameType type) const;
 };
 
-/// Frames of another module or cluster carry another one and are dropped unread.
+/// Frames of another module carry another one and are dropped unread.
 std::uint64_t module_hash(std::string_view module);
 
 using Bytes = std::vector<std::uint8_t>;
-Bytes encode(Header header, const Body& body, const Keys& keys);
+using FrameBuffer = std::array<std::uint8_t, frame_bytes_max>;
+/// Into the caller's buffer, without allocating; the part of it that is the frame.
+std::span<const std::uint8_t> encode(FrameBuffer& buffer, Header header, const Body& body, const Keys& keys);
+Bytes encode(const Header& header, const Body& body, const Keys& keys);
 
 enum class Flaw : std::uint8_t { malformed, foreign_module, bad_mac };
 struct Decoded {

@@ -26,12 +26,22 @@ std::string_view label_of(Purpose purpose) {
 }
 
 std::array<std::uint8_t, 32> hmac(std::span<const std::uint8_t> key, std::span<const std::uint8_t> message) {
-  std::array<std::uint8_t, 32> digest{};
+  std::array<std::uint8_t, 32> code{};
   unsigned int length = 0;
   const auto* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
-                          digest.data(), &length);
-  CLUSTERAGENT_ASSERT(done != nullptr && length == digest.size());
-  return digest;
+                          code.data(), &length);
+  CLUSTERAGENT_ASSERT(done != nullptr && length == code.size());
+  return code;
+}
+
+constexpr std::size_t hexadecimal_digits = 2 * sizeof(Key);
+constexpr std::size_t base64_characters = (sizeof(Key) + 2) / 3 * 4;
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 int digit_of(char letter) {
@@ -41,23 +51,41 @@ int digit_of(char letter) {
   return -1;
 }
 
-}  // namespace
-
-Result<Key> parse_key(std::string_view text, std::string_view path) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+std::optional<Key> from_hexadecimal(std::string_view text) {
   Key key{};
-  const Error wrong{ErrorCode::configuration,
-                    fmt::format("{}: not a cluster key: 64 hexadecimal digits are expected; make one with "
-                                "`clusteragent keygen` and copy it to the other node",
-                                path)};
-  if (text.size() != key.size() * 2) return wrong;
   for (std::size_t at = 0; at < key.size(); ++at) {
     const int high = digit_of(text[2 * at]);
     const int low = digit_of(text[2 * at + 1]);
-    if (high < 0 || low < 0) return wrong;
+    if (high < 0 || low < 0) return std::nullopt;
     key[at] = static_cast<std::uint8_t>(high * 16 + low);
   }
   return key;
+}
+
+std::optional<Key> from_base64(std::string_view text) {
+  // 32 bytes end in exactly one sign of padding, which decodes to a zero byte of its own.
+  if (text.back() != '=' || text.find('=') != text.size() - 1) return std::nullopt;
+  std::array<unsigned char, base64_characters / 4 * 3> bytes{};
+  const auto* from = reinterpret_cast<const unsigned char*>(text.data());
+  const int length = EVP_DecodeBlock(bytes.data(), from, static_cast<int>(text.size()));
+  if (length != static_cast<int>(bytes.size())) return std::nullopt;
+  Key key{};
+  std::copy_n(bytes.begin(), key.size(), key.begin());
+  return key;
+}
+
+}  // namespace
+
+Result<Key> parse_key(std::string_view text, std::string_view path) {
+  text = trimmed(text);
+  std::optional<Key> key;
+  if (text.size() == hexadecimal_digits) key = from_hexadecimal(text);
+  if (text.size() == base64_characters) key = from_base64(text);
+  if (key) return *key;
+  return Error{ErrorCode::configuration,
+               fmt::format("{}: not a cluster key: 64 hexadecimal digits or 44 characters of base64 are expected; make "
+                           "one with `clusteragent keygen` and copy it to the other node",
+                           path)};
 }
 
 std::string format_key(const Key& key) {
@@ -70,6 +98,14 @@ Key generate_key() {
   Key key{};
   CLUSTERAGENT_ASSERT(RAND_bytes(key.data(), static_cast<int>(key.size())) == 1);
   return key;
+}
+
+std::array<std::uint8_t, 32> digest(std::span<const std::uint8_t> message) {
+  std::array<std::uint8_t, 32> result{};
+  unsigned int length = 0;
+  CLUSTERAGENT_ASSERT(EVP_Digest(message.data(), message.size(), result.data(), &length, EVP_sha256(), nullptr) == 1);
+  CLUSTERAGENT_ASSERT(length == result.size());
+  return result;
 }
 
 // One block of output needs one round of HKDF-Expand: HMAC(PRK, info || 0x01).

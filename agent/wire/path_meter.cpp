@@ -22,49 +22,50 @@ std::string_view name_of(PathCondition condition) {
   CLUSTERAGENT_ASSERT(false);
 }
 
-void PathMeter::heard(Instant now, Incarnation incarnation, std::uint64_t sequence) {
+void PathMeter::heard(Instant now, const Header& header, const StatusFrame& frame) {
+  if (!last_heard_ || header.incarnation != incarnation_) start_life(now, header);
   last_heard_ = now;
-  if (incarnation != incarnation_) {
-    *this = PathMeter{};
-    last_heard_ = now;
-    incarnation_ = incarnation;
-    highest_ = sequence;
-    counted_ = 1;
-    arrived_[sequence % history] = true;
-    return;
-  }
+  count(header.sequence);
+  measure(now, frame);
+}
+
+// What was measured with a former life says nothing about this one: its sequence and its clock are other ones.
+void PathMeter::start_life(Instant now, const Header& header) {
+  *this = PathMeter{started_};
+  first_heard_ = now;
+  incarnation_ = header.incarnation;
+  highest_ = header.sequence - 1;
+}
+
+void PathMeter::count(std::uint64_t sequence) {
   if (sequence > highest_) {
-    const std::uint64_t gap = std::min<std::uint64_t>(sequence - highest_, history);
-    for (std::uint64_t missing = 0; missing < gap; ++missing) arrived_[(sequence - missing) % history] = false;
-    counted_ = std::min<std::uint64_t>(counted_ + gap, history);
+    const std::uint64_t step = std::min<std::uint64_t>(sequence - highest_, history);
+    arrived_ <<= step;
+    expected_ = std::min<std::uint64_t>(expected_ + step, history);
     highest_ = sequence;
-  } else if (highest_ - sequence >= history) {
-    return;
+    arrived_.set(0);
+  } else if (highest_ - sequence < expected_) {
+    arrived_.set(highest_ - sequence);
   }
-  arrived_[sequence % history] = true;
 }
 
 std::uint16_t PathMeter::loss_permille() const {
-  if (counted_ == 0) return 0;
-  std::uint64_t lost = 0;
-  for (std::uint64_t back = 0; back < counted_; ++back) lost += arrived_[(highest_ - back) % history] ? 0U : 1U;
-  return static_cast<std::uint16_t>(lost * 1000 / counted_);
+  if (expected_ == 0) return 0;
+  return static_cast<std::uint16_t>((expected_ - arrived_.count()) * 1000 / expected_);
 }
 
-void PathMeter::stamps(Instant now, const StatusFrame& frame) {
-  if (frame.sent_at > newest_stamp_) {
-    newest_stamp_ = frame.sent_at;
-    newest_stamp_at_ = now;
-  }
+void PathMeter::measure(Instant now, const StatusFrame& frame) {
+  if (!stamp_ || frame.sent_at > stamp_->sent_at) stamp_ = Stamp{frame.sent_at, now};
   // The clocks of two machines have nothing in common but their rate, so only the change of transit time is jitter.
   const Duration transit{now.nanoseconds() - frame.sent_at};
   if (transit_) {
     const Duration change = std::max(transit - *transit_, *transit_ - transit);
-    jitter_ = jitter_ ? *jitter_ + (change - *jitter_) / 16 : change;
+    jitter_ = jitter_.value_or(Duration::zero()) + (change - jitter_.value_or(Duration::zero())) / 16;
   }
   transit_ = transit;
-  if (frame.echo == 0) return;
-  const Duration trip = Duration{now.nanoseconds() - frame.echo} - frame.echo_held;
+  // The peer may send back a stamp of our former life, read from a clock that has started anew since.
+  if (frame.echo < started_.nanoseconds() || frame.echo > now.nanoseconds()) return;
+  const Duration trip = now - Instant::from_nanoseconds(frame.echo) - frame.echo_held;
   if (trip < Duration::zero()) return;
   round_trip_ = round_trip_ ? *round_trip_ + (trip - *round_trip_) / 8 : trip;
 }
@@ -74,15 +75,20 @@ void PathMeter::peer_fact(Instant now, const PathFact& fact) {
   peer_view_at_ = now;
 }
 
+bool PathMeter::is_peer_deaf(Duration timeout) const {
+  if (!peer_view_) return false;
+  if (peer_view_->was_heard) return peer_view_->age >= timeout;
+  // A peer that has only just started has heard nobody yet.
+  return peer_view_at_ - first_heard_ >= timeout;
+}
+
 PathCondition PathMeter::condition(Instant now, Duration timeout) const {
-  const bool hears = last_heard_ && now - *last_heard_ < timeout;
-  const bool peer_hears =
-      peer_view_ && now - peer_view_at_ < timeout && peer_view_->was_heard && peer_view_->age < timeout;
-  if (!hears && peer_hears) return PathCondition::self_deaf;
-  if (!last_heard_) return PathCondition::unknown;
-  if (!hears) return PathCondition::silent;
-  if (peer_view_ && (!peer_view_->was_heard || peer_view_->age >= timeout)) return PathCondition::peer_deaf;
-  return PathCondition::up;
+  if (last_heard_ && now - *last_heard_ < timeout) {
+    return is_peer_deaf(timeout) ? PathCondition::peer_deaf : PathCondition::up;
+  }
+  const bool has_news = peer_view_ && now - peer_view_at_ < timeout;
+  if (has_news && peer_view_->was_heard && peer_view_->age < timeout) return PathCondition::self_deaf;
+  return last_heard_ ? PathCondition::silent : PathCondition::unknown;
 }
 
 }  // namespace clusteragent::wire

@@ -1,20 +1,17 @@
 #include "agent/wire/replay_window.hpp"
 
 namespace clusteragent::wire {
-namespace {
-constexpr std::uint64_t window = 64;
-}
 
 bool ReplayWindow::accept(std::uint64_t sequence) {
   if (sequence > highest_) {
     const std::uint64_t ahead = sequence - highest_;
-    seen_ = ahead >= window ? 0 : seen_ << ahead;
+    seen_ = ahead >= width ? 0 : seen_ << ahead;
     seen_ |= 1;
     highest_ = sequence;
     return true;
   }
   const std::uint64_t behind = highest_ - sequence;
-  if (behind >= window || ((seen_ >> behind) & 1U) != 0) return false;
+  if (behind >= width || ((seen_ >> behind) & 1U) != 0) return false;
   seen_ |= std::uint64_t{1} << behind;
   return true;
 }

@@ -1,0 +1,161 @@
+#include "agent/wire/body.hpp"
+
+#include <array>
+
+#include "agent/base/assert.hpp"
+
+namespace clusteragent::wire {
+namespace {
+
+constexpr std::uint16_t permille_max = 1000;
+
+// In the order of their bits, lowest first.
+template <typename Frame>
+auto flags_in(Frame& frame) {
+  return std::array{&frame.holds_vip,    &frame.runs_service, &frame.is_promotable, &frame.yields,
+                    &frame.is_candidate, &frame.insists,      &frame.is_probe};
+}
+
+std::uint8_t flags_of(const StatusFrame& frame) {
+  unsigned bits = 0;
+  unsigned shift = 0;
+  for (const bool* flag : flags_in(frame)) bits |= static_cast<unsigned>(*flag) << shift++;
+  return static_cast<std::uint8_t>(bits);
+}
+
+// False when a bit is set that has no meaning.
+bool set_flags(StatusFrame& frame, std::uint8_t bits) {
+  unsigned shift = 0;
+  for (bool* flag : flags_in(frame)) *flag = ((static_cast<unsigned>(bits) >> shift++) & 1U) != 0;
+  return (bits >> shift) == 0;
+}
+
+void write(Writer& out, const PathFact& fact) {
+  out.number(fact.path.value());
+  out.number(static_cast<std::uint8_t>(fact.was_heard));
+  out.number(fact.age.count());
+  out.number(fact.loss_permille);
+}
+
+std::optional<PathFact> read_fact(Reader& in) {
+  PathFact fact;
+  fact.path = PathId{in.number<std::uint8_t>()};
+  const auto was_heard = in.number<std::uint8_t>();
+  fact.was_heard = was_heard == 1;
+  fact.age = Duration{in.number<std::int64_t>()};
+  fact.loss_permille = in.number<std::uint16_t>();
+  const bool is_sane = was_heard <= 1 && fact.age >= Duration::zero() && fact.loss_permille <= permille_max;
+  if (!is_sane) return std::nullopt;
+  return fact;
+}
+
+void write(Writer& out, const StatusFrame& frame) {
+  out.number(frame.beat);
+  out.number(frame.heard_incarnation.value());
+  out.number(frame.heard_beat);
+  out.number(frame.heard_age.count());
+  out.number(frame.state);
+  out.number(frame.activity);
+  out.number(frame.record_epoch.value());
+  out.number(frame.record_revision.value());
+  out.number(frame.record_holder.value());
+  out.number(frame.record_sync_set);
+  out.number(frame.blocked);
+  out.number(flags_of(frame));
+  out.number(frame.wish_id);
+  out.number(frame.granted_wish_id);
+  out.number(frame.config_hash);
+  out.number(frame.sent_at);
+  out.number(frame.echo);
+  out.number(frame.echo_held.count());
+  out.number(static_cast<std::uint8_t>(frame.paths.size()));
+  for (const PathFact& fact : frame.paths) write(out, fact);
+}
+
+bool is_known(const StatusFrame& frame) {
+  return frame.state <= state_max && frame.activity <= activity_max && frame.blocked <= blocked_max &&
+         frame.record_holder.value() <= 1 && frame.record_sync_set >= 1 && frame.record_sync_set <= 3 &&
+         frame.heard_age >= Duration::zero() && frame.sent_at >= 0 && frame.echo >= 0 &&
+         frame.echo_held >= Duration::zero();
+}
+
+std::optional<Body> read_status(Reader& in) {
+  StatusFrame frame;
+  frame.beat = in.number<std::uint64_t>();
+  frame.heard_incarnation = Incarnation{in.number<std::uint64_t>()};
+  frame.heard_beat = in.number<std::uint64_t>();
+  frame.heard_age = Duration{in.number<std::int64_t>()};
+  frame.state = in.number<std::uint8_t>();
+  frame.activity = in.number<std::uint8_t>();
+  frame.record_epoch = Epoch{in.number<std::uint64_t>()};
+  frame.record_revision = Revision{in.number<std::uint64_t>()};
+  frame.record_holder = NodeId{in.number<std::uint8_t>()};
+  frame.record_sync_set = in.number<std::uint8_t>();
+  frame.blocked = in.number<std::uint8_t>();
+  const bool has_known_flags = set_flags(frame, in.number<std::uint8_t>());
+  frame.wish_id = in.number<std::uint64_t>();
+  frame.granted_wish_id = in.number<std::uint64_t>();
+  frame.config_hash = in.number<std::uint64_t>();
+  frame.sent_at = in.number<std::int64_t>();
+  frame.echo = in.number<std::int64_t>();
+  frame.echo_held = Duration{in.number<std::int64_t>()};
+  const auto count = in.number<std::uint8_t>();
+  if (count > paths_max) return std::nullopt;
+  for (std::uint8_t at = 0; at < count; ++at) {
+    const auto fact = read_fact(in);
+    if (!fact) return std::nullopt;
+    frame.paths.add(*fact);
+  }
+  if (!has_known_flags || !is_known(frame) || !in.is_complete()) return std::nullopt;
+  return frame;
+}
+
+void write(Writer& out, const ReleaseFrame& frame) {
+  out.number(frame.epoch.value());
+}
+
+std::optional<Body> read_release(Reader& in) {
+  const ReleaseFrame frame{Epoch{in.number<std::uint64_t>()}};
+  if (!in.is_complete()) return std::nullopt;
+  return frame;
+}
+
+void write(Writer& out, const ReportFrame& frame) {
+  CLUSTERAGENT_ASSERT(frame.text.size() <= report_piece_bytes);
+  out.number(frame.report);
+  out.number(frame.index);
+  out.number(frame.count);
+  out.text(frame.text);
+}
+
+std::optional<Body> read_report(Reader& in) {
+  ReportFrame frame;
+  frame.report = in.number<std::uint32_t>();
+  frame.index = in.number<std::uint8_t>();
+  frame.count = in.number<std::uint8_t>();
+  frame.text = in.rest();
+  const bool is_sane = frame.index < frame.count && frame.count <= pieces_max && !frame.text.empty() &&
+                       frame.text.size() <= report_piece_bytes;
+  if (!is_sane || !in.is_complete()) return std::nullopt;
+  return frame;
+}
+
+}  // namespace
+
+void write_body(Writer& out, const Body& body) {
+  std::visit([&out](const auto& typed) { write(out, typed); }, body);
+}
+
+std::optional<Body> read_body(FrameType type, Reader& in) {
+  switch (type) {
+    case FrameType::status:
+      return read_status(in);
+    case FrameType::release:
+      return read_release(in);
+    case FrameType::report:
+      return read_report(in);
+  }
+  return std::nullopt;
+}
+
+}  // namespace clusteragent::wire

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <string_view>
+
 #include "agent/cli/verbs.hpp"
 #include "agent/platform/environment.hpp"
 
@@ -13,9 +16,8 @@ struct Wishes {
   bool as_json = false;
 };
 
-bool print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
+void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
   for (const auto& diagnostic : diagnostics) fmt::print(stderr, "{}\n", diagnostic.format());
-  return !diagnostics.empty();
 }
 
 struct Loaded {
@@ -24,34 +26,52 @@ struct Loaded {
   bool has_errors = false;
 };
 
-/// Reads cluster.xml where there is one; without it what refers to it is not checked.
+/// Reads the cluster.xml of this node where there is one; without it what refers to it is not checked.
 void load_cluster(const Context& context, Loaded& loaded) {
   const std::string path = context.paths.cluster_file();
-  const auto text = config::read_file(path);
-  if (!text) return;
-  auto parsed = config::parse_cluster(*text, path);
-  print_diagnostics(parsed.diagnostics);
-  loaded.has_errors |= !parsed.value;
-  loaded.cluster = std::move(parsed.value);
-}
-
-void load_module(const std::string& path, Loaded& loaded) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
   const auto text = config::read_file(path);
   if (!text) {
     fail(text.error());
     loaded.has_errors = true;
     return;
   }
-  const bool is_cluster = text->find("<cluster") != std::string::npos && text->find("<safe") == std::string::npos;
-  if (is_cluster) {
-    auto parsed = config::parse_cluster(*text, path);
-    print_diagnostics(parsed.diagnostics);
-    loaded.has_errors |= !parsed.value;
-    if (parsed.value) fmt::print("{}: in order\n", path);
-    return;
+  auto parsed = config::parse_cluster(*text, path);
+  print_diagnostics(parsed.diagnostics);
+  loaded.has_errors |= !parsed.value;
+  loaded.cluster = std::move(parsed.value);
+}
+
+/// The name of the first element; what stands before it (declaration, comments, document type) is skipped.
+std::string root_element(std::string_view text) {
+  for (std::size_t at = text.find('<'); at != std::string_view::npos; at = text.find('<', at)) {
+    const std::string_view rest = text.substr(at);
+    std::string_view closing = ">";
+    if (rest.starts_with("<!--"))
+      closing = "-->";
+    else if (rest.starts_with("<?"))
+      closing = "?>";
+    else if (!rest.starts_with("<!"))
+      return std::string{rest.substr(1, rest.find_first_of(" \t\r\n/>") - 1)};
+    const std::size_t end = text.find(closing, at);
+    if (end == std::string_view::npos) break;
+    at = end + closing.size();
   }
+  return {};
+}
+
+void check_cluster(const std::string& text, const std::string& path, Loaded& loaded) {
+  auto parsed = config::parse_cluster(text, path);
+  print_diagnostics(parsed.diagnostics);
+  loaded.has_errors |= !parsed.value;
+  if (parsed.value) fmt::print("{}: in order\n", path);
+  loaded.cluster = std::move(parsed.value);
+}
+
+void check_module(const std::string& text, const std::string& path, Loaded& loaded) {
   auto parsed =
-      config::parse_module(*text, path, loaded.cluster ? &*loaded.cluster : nullptr, platform::process_environment);
+      config::parse_module(text, path, loaded.cluster ? &*loaded.cluster : nullptr, platform::process_environment);
   print_diagnostics(parsed.diagnostics);
   loaded.has_errors |= !parsed.value;
   if (!parsed.value) return;
@@ -60,6 +80,23 @@ void load_module(const std::string& path, Loaded& loaded) {
     fmt::print("{}: but it would not start: {}\n", path, refusal.message);
   }
   loaded.modules.push_back(std::move(*parsed.value));
+}
+
+/// A cluster.xml among the files comes first and is the one that the others are checked against.
+void check_files(const std::vector<std::string>& files, Loaded& loaded) {
+  std::vector<std::pair<std::string, std::string>> modules;
+  for (const std::string& path : files) {
+    auto text = config::read_file(path);
+    if (!text) {
+      fail(text.error());
+      loaded.has_errors = true;
+    } else if (root_element(*text) == "cluster") {
+      check_cluster(*text, path, loaded);
+    } else {
+      modules.emplace_back(path, std::move(*text));
+    }
+  }
+  for (const auto& [path, text] : modules) check_module(text, path, loaded);
 }
 
 std::vector<std::string> files_of(const Context& context, const Wishes& wishes) {
@@ -75,8 +112,13 @@ int check(const Context& context, const Wishes& wishes) {
   load_cluster(context, loaded);
   const auto files = files_of(context, wishes);
   if (files.empty()) return fail({ErrorCode::configuration, "no module in " + context.paths.modules_dir()});
-  for (const std::string& file : files) load_module(file, loaded);
+  check_files(files, loaded);
   if (wishes.files.empty()) {
+    std::error_code error;
+    if (!std::filesystem::exists(context.paths.cluster_file(), error)) {
+      fail({ErrorCode::configuration, context.paths.cluster_file() + " is missing: no agent starts without it"});
+      loaded.has_errors = true;
+    }
     for (const auto& diagnostic : config::check_modules(loaded.modules)) {
       fmt::print(stderr, "{}\n", diagnostic.format());
       loaded.has_errors |= diagnostic.severity == config::Severity::error;

@@ -2,107 +2,170 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <thread>
 
 #include "agent/cli/verbs.hpp"
-#include "agent/control/client.hpp"
+#include "agent/cli/wait_goal.hpp"
+#include "agent/control/render_parts.hpp"
+#include "agent/core/names.hpp"
 #include "agent/platform/clock.hpp"
 
 namespace clusteragent::cli {
 namespace {
 
+using control::Json;
+
+// Often enough that a swap of a few milliseconds does not seem to take long, seldom enough to cost nothing.
+constexpr auto look_again = std::chrono::milliseconds{50};
+// An agent that is restarted under us, by an upgrade, is back by then.
+constexpr auto absence_max = std::chrono::seconds{5};
+// Longer than the default limits of a graceful and a forced stop and of a start together (300 s each).
+constexpr int wait_seconds_default = 960;
+
 struct Operation {
-  const char* verb;
+  core::Verb verb;
   const char* help;
-  std::vector<std::string> settled;  // states in which the command has done its work
 };
 
-const std::vector<Operation> operations{
-    {"start", "Start the module on this node", {"ALONE Ready", "PRIM Ready", "SECOND Ready", "WAIT NotReady"}},
-    {"stop", "Stop the module on this node; the other one takes over", {"STOP NotReady"}},
-    {"restart", "Stop and start the application in place", {"ALONE Ready", "PRIM Ready", "SECOND Ready"}},
-    {"stopstart",
-     "Stop and start the module; on the primary that is a failover",
-     {"ALONE Ready", "PRIM Ready", "SECOND Ready", "WAIT NotReady"}},
-    {"swap", "Exchange the roles of the two nodes", {"ALONE Ready", "PRIM Ready", "SECOND Ready"}},
-    {"prim", "Start or promote this node as primary", {"ALONE Ready", "PRIM Ready"}},
-    {"second", "Start this node as secondary", {"SECOND Ready"}},
+constexpr std::array operations{
+    Operation{core::Verb::start, "Start the module on this node"},
+    Operation{core::Verb::stop, "Stop the module on this node; the other one takes over"},
+    Operation{core::Verb::restart, "Stop and start the application in place"},
+    Operation{core::Verb::stopstart, "Stop and start the module; on the primary that is a failover"},
+    Operation{core::Verb::swap, "Exchange the roles of the two nodes"},
+    Operation{core::Verb::prim, "Start or promote this node as primary"},
+    Operation{core::Verb::second, "Start this node as secondary"},
 };
 
 struct Wishes {
   bool force = false;
   bool does_not_wait = false;
   std::string identity;
-  int seconds_max = 900;  // longer than graceful and forced stop limits of 300 s together
+  int seconds_max = wait_seconds_default;
 };
 
 std::string caller_name() {
   if (const char* sudo_user = std::getenv("SUDO_USER")) return fmt::format("{} (sudo)", sudo_user);
-  const passwd* entry = ::getpwuid(::geteuid());
+  const passwd* entry = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe): the command line has one thread
   return entry == nullptr ? "root" : entry->pw_name;
 }
 
-std::string state_of(const control::Json& answer) {
-  const auto& local = answer.at("status").at("local");
-  return local.value("state", "") + " " + local.value("activity", "");
-}
+struct Seen {
+  std::string state;
+  std::string activity;
+  std::string doing;
+  std::string reason;
+  std::string remedy;
 
-/// Follows the module until it has settled, a line for each change of state.
-int wait_until_settled(const std::string& socket, const std::string& module, const Operation& operation,
-                       int seconds_max) {
-  constexpr auto look_again = std::chrono::milliseconds{50};
-  const Instant end = platform::boottime_now() + std::chrono::seconds{seconds_max};
-  std::string shown;
-  while (platform::boottime_now() < end) {
-    std::this_thread::sleep_for(look_again);
-    const auto answer = control::request(socket, module, {{"request", "status"}});
-    if (!answer) return fail(answer.error());
-    const std::string state = state_of(*answer);
-    if (state != shown) {
-      fmt::print("{}: {}\n", state, answer->at("status").at("local").value("reason", ""));
-      std::fflush(stdout);
-      shown = state;
-    }
-    for (const std::string& settled : operation.settled) {
-      if (state == settled) return exit_success;
-    }
+  std::string line() const {
+    return fmt::format("{} {}{}: {}", state, activity, doing.empty() ? "" : " (" + doing + ")", reason);
   }
-  return fail({ErrorCode::unreachable,
-               fmt::format("{} has not settled after {} s; it goes on, see clusteragent status", module, seconds_max)});
+};
+
+Seen see(const Json& status) {
+  const Json& local = control::part(status, "local");
+  return {control::text(local, "state"), control::text(local, "activity"), control::text(local, "doing"),
+          control::text(local, "reason"), control::text(local, "remedy")};
 }
 
-int operate(const Context& context, const Operation& operation, const Wishes& wishes) {
+class Waiting {
+ public:
+  Waiting(const Context& context, std::string module, core::Verb verb, std::string before)
+      : context_{context}, module_{std::move(module)}, verb_{verb}, before_{std::move(before)} {}
+
+  /// Follows the module until it has settled; on a terminal with a line for each step.
+  int run(int seconds_max) {
+    const Instant end = platform::boottime_now() + std::chrono::seconds{seconds_max};
+    Instant heard = platform::boottime_now();
+    for (;;) {
+      const auto status = ask_status(context_, module_);
+      const Instant now = platform::boottime_now();
+      if (status) {
+        heard = now;
+        seen_ = see(*status);
+        show_step();
+        const Progress progress = progress_of(verb_, before_, seen_.state, seen_.activity);
+        if (progress != Progress::under_way) return conclude(progress == Progress::reached);
+      } else if (status.error().code != ErrorCode::unreachable || now - heard > absence_max) {
+        return fail(status.error());
+      }
+      if (now >= end) break;
+      std::this_thread::sleep_for(look_again);
+    }
+    fmt::print(stderr, "clusteragent: {} has not settled after {} s and goes on: {}\n", module_, seconds_max,
+               seen_.line());
+    return exit_failure;
+  }
+
+ private:
+  void show_step() {
+    const std::string line = seen_.line();
+    if (!is_terminal(stdout) || line == shown_) return;
+    fmt::print("  {}\n", line);
+    std::fflush(stdout);
+    shown_ = line;
+  }
+
+  int conclude(bool is_reached) const {
+    if (is_reached) {
+      fmt::print("{}: {}\n", module_, seen_.line());
+      return exit_success;
+    }
+    fmt::print(stderr, "clusteragent: {} was accepted, but {} is {}{}\n", core::name_of(verb_), module_, seen_.line(),
+               seen_.remedy.empty() ? "" : "; remedy: " + seen_.remedy);
+    return exit_refused;
+  }
+
+  const Context& context_;
+  std::string module_;
+  core::Verb verb_;
+  std::string before_;
+  Seen seen_;
+  std::string shown_;
+};
+
+int operate(const Context& context, core::Verb verb, const Wishes& wishes) {
   const auto module = find_module(context);
   if (!module) return fail(module.error());
-  const std::string socket = context.paths.socket(*module);
-  const auto answer = control::request(socket, *module,
-                                       {{"request", "operate"},
-                                        {"verb", operation.verb},
-                                        {"force", wishes.force},
-                                        {"identity", wishes.identity},
-                                        {"asked_by", caller_name()}});
-  if (!answer) return fail(answer.error());
-  fmt::print("{}\n", answer->value("message", ""));
   // A script of the module that waited for the module would wait for itself.
-  const bool is_script = !wishes.identity.empty() || std::getenv("SAFEMODULE") != nullptr;
-  if (wishes.does_not_wait || is_script) return exit_success;
-  return wait_until_settled(socket, *module, operation, wishes.seconds_max);
+  const bool waits = !wishes.does_not_wait && wishes.identity.empty() && !is_in_script();
+  std::string before;
+  if (waits) {
+    const auto status = ask_status(context, *module);
+    if (!status) return fail(status.error());
+    before = see(*status).state;
+  }
+  const auto answer = ask(context, *module,
+                          {{"request", "operate"},
+                           {"verb", core::name_of(verb)},
+                           {"force", wishes.force},
+                           {"identity", wishes.identity},
+                           {"asked_by", caller_name()}});
+  if (!answer) return fail(answer.error());
+  fmt::print("{}\n", control::text(*answer, "message"));
+  std::fflush(stdout);
+  return waits ? Waiting{context, *module, verb, before}.run(wishes.seconds_max) : exit_success;
 }
 
 }  // namespace
 
 void add_operations(const Program& program) {
   for (const Operation& operation : operations) {
-    auto* verb = program.app.add_subcommand(operation.verb, operation.help);
+    auto* verb = program.app.add_subcommand(std::string{core::name_of(operation.verb)}, operation.help);
     auto wishes = std::make_shared<Wishes>();
     verb->add_flag("--no-wait", wishes->does_not_wait, "Return as soon as the agent has agreed");
-    verb->add_option("--timeout", wishes->seconds_max, "Longest wait, in seconds")->check(CLI::Range(1, 86400));
-    verb->add_option("-i,--identity", wishes->identity, "Who asks, if not the administrator; counts against maxloop");
-    if (std::string{operation.verb} == "prim") {
+    verb->add_option("--timeout", wishes->seconds_max, "Longest wait, in seconds")
+        ->check(CLI::Range(1, 86400))
+        ->capture_default_str();
+    verb->add_option("-i,--identity", wishes->identity,
+                     "Who asks, if not the administrator: counts against maxloop and does not wait");
+    if (operation.verb == core::Verb::prim) {
       verb->add_flag("--force", wishes->force, "Accept the loss of writes that this node lacks");
     }
-    verb->callback([program, &operation, wishes] { program.exit_code = operate(program.context, operation, *wishes); });
+    verb->callback(
+        [program, &operation, wishes] { program.exit_code = operate(program.context, operation.verb, *wishes); });
   }
 }
 

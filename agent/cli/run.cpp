@@ -1,20 +1,15 @@
 #include "agent/cli/verbs.hpp"
-#include "agent/daemon/daemon.hpp"
 
 namespace clusteragent::cli {
 
-void add_run(const Program& program) {
+void add_run(const Program& program, const RunAgent& run_agent) {
   auto* verb = program.app.add_subcommand("run", "Run the agent of a module in the foreground (the service does this)");
-  static bool debug = false;
-  verb->add_flag("--debug", debug, "Log every step");
-  verb->callback([program] {
+  auto debug = std::make_shared<bool>(false);
+  verb->add_flag("--debug", *debug, "Log every step");
+  verb->callback([program, run_agent, debug] {
     const auto module = find_module(program.context);
-    if (!module) {
-      program.exit_code = fail(module.error());
-      return;
-    }
     program.exit_code =
-        daemon::run_agent(daemon::RunOptions{program.context.paths.root, program.context.node, *module, debug});
+        module ? run_agent({program.context.paths.root, program.context.node, *module, *debug}) : fail(module.error());
   });
 }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "agent/cli/context.hpp"
+#include "agent/cli/program.hpp"
 
 namespace clusteragent::cli {
 
@@ -12,7 +13,7 @@ struct Program {
   int& exit_code;
 };
 
-void add_run(const Program& program);
+void add_run(const Program& program, const RunAgent& run_agent);
 void add_operations(const Program& program);  // start stop restart stopstart swap prim second
 void add_status(const Program& program);
 void add_log(const Program& program);
@@ -20,5 +21,6 @@ void add_config(const Program& program);
 void add_keygen(const Program& program);
 void add_prints(const Program& program);  // printi printw printe
 void add_explain(const Program& program);
+void add_version(const Program& program);
 
 }  // namespace clusteragent::cli

@@ -8,7 +8,7 @@
 
 namespace clusteragent::control {
 
-/// ErrorCode::unreachable: no agent runs; refused: it said no, with its reason.
+/// ErrorCode::unreachable: no agent runs, or it does not answer in time; refused, usage: it said no, with its reason.
 Result<Json> request(const std::string& socket_path, const std::string& module, const Json& message,
                      Duration limit = std::chrono::seconds{10});
 

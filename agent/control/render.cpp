@@ -2,140 +2,237 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
+#include "agent/control/render_parts.hpp"
+
 namespace clusteragent::control {
 namespace {
 
-std::string age_text(std::int64_t milliseconds) {
-  if (milliseconds < 0) return "0 ms";
-  if (milliseconds < 1000) return fmt::format("{} ms", milliseconds);
-  const std::int64_t seconds = milliseconds / 1000;
-  if (seconds < 120) return fmt::format("{}.{} s", seconds, milliseconds % 1000 / 100);
-  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
-  if (seconds < 172800) return fmt::format("{} h", seconds / 3600);
-  return fmt::format("{} d", seconds / 86400);
+constexpr std::size_t label_width = 12;
+
+// One screen: this node's document, what its heartbeats tell of the peer, and the peer's own document.
+struct Screen {
+  const Json& own;
+  const Json& seen;
+  const Json& report;
+  std::string self;
+  std::string peer;
+  bool with_colours;
+  std::size_t width;
+};
+
+/// Whether the peer's report tells of the state that its newer heartbeats show.
+bool is_report_current(const Screen& screen) {
+  const Json& local = part(screen.report, "local");
+  return !text(local, "state").empty() && text(local, "state") == text(screen.seen, "state") &&
+         text(local, "activity") == text(screen.seen, "activity");
 }
 
-// Red: stopped or stuck; magenta: on the way; green: settled. SafeKit's colours.
-std::string painted(const std::string& state, const std::string& activity, bool with_colours) {
-  const std::string text = state + " " + activity;
-  if (!with_colours) return text;
-  const char* code = activity == "Ready" ? "32" : activity == "Transient" ? "35" : "31";
-  return fmt::format("\x1b[1;{}m{}\x1b[0m", code, text);
+std::string vip_text(const Json& local) {
+  const auto holds = truth(local, "holds_vip");
+  if (!holds) return unknown;
+  if (!*holds) return "not held";
+  const auto left = number(local, "permit_left_ms");
+  if (!left) return "held";
+  if (*left <= 0) return "held, lease over: the kernel does not answer for it";
+  return fmt::format("held, lease renewed, {} left", duration_text(*left));
 }
 
-std::string yes_no(bool value) {
-  return value ? "yes" : "no";
+std::string heard_text(const Json& seen) {
+  std::string shown = truth(seen, "heard").value_or(false) ? "heard " + ago_text(seen, "age_ms") : "never heard";
+  if (truth(seen, "process_gone").value_or(false))
+    shown += "; its machine says that no agent runs there";
+  else if (truth(seen, "silent").value_or(false))
+    shown += "; silent on every path";
+  if (truth(seen, "deaf_to_us").value_or(false)) shown += "; one-way cut: it does not hear this node";
+  if (truth(seen, "incompatible").value_or(false)) shown += "; speaks no protocol version that this agent speaks";
+  return shown;
 }
 
-std::string get(const Json& json, const char* key) {
-  return json.value(key, std::string{});
+std::string since_text(const Json& local, std::int64_t report_age) {
+  const auto since = number(local, "since_ms");
+  return since ? duration_text(*since + report_age) : std::string{unknown};
 }
 
-/// A node's own account of itself: this node's, or the peer's as it sent it.
-std::string render_node(const Json& document, bool with_colours) {
-  const Json& local = document.at("local");
-  std::string text =
-      fmt::format("  {}  for {}, epoch {}\n", painted(get(local, "state"), get(local, "activity"), with_colours),
-                  age_text(local.value("since_ms", std::int64_t{0})), local.value("epoch", 0ULL));
-  text += fmt::format("    why        {}\n", get(local, "reason"));
-  if (!get(local, "doing").empty()) text += fmt::format("    now        {}\n", get(local, "doing"));
-  if (!get(local, "remedy").empty()) text += fmt::format("    remedy     {}\n", get(local, "remedy"));
-  const bool leads = get(local, "state") == "ALONE" || get(local, "state") == "PRIM";
-  if (!leads) {
-    text += local.value("promotable", false)
-                ? "    take-over  possible\n"
-                : fmt::format("    take-over  not promotable because {}\n", get(local, "blocked_text"));
-  }
-  for (const Json& address : document.value("vip", Json::array())) {
-    text += fmt::format("    VIP        {} {}{}\n", get(address, "address"),
-                        local.value("holds_vip", false) ? "held here" : "not here",
-                        address.contains("answered_by") ? ", answered by " + get(address, "answered_by") : "");
-  }
-  for (const Json& process : document.value("processes", Json::array())) {
-    text += fmt::format(
-        "    process    {} ({}): {}{}\n", get(process, "name"), get(process, "class"),
-        process.value("armed", false) ? fmt::format("{} running", process.value("count", 0)) : "not watched now",
-        get(process, "problem").empty() ? "" : ", " + get(process, "problem"));
-  }
-  const Json restarts = local.value("restarts", Json::object());
-  text += fmt::format("    restarts   {} of {} used", restarts.value("used", 0), restarts.value("max", 0));
-  if (restarts.contains("window_left_ms")) {
-    text += fmt::format(", counted anew in {}", age_text(restarts.value("window_left_ms", std::int64_t{0})));
-  }
-  text += "\n";
-  if (!get(local, "last_script_failure").empty())
-    text += fmt::format("    script     {}\n", get(local, "last_script_failure"));
-  return text;
+Row labelled(const char* label, Cell own, Cell peer) {
+  return {{label}, std::move(own), std::move(peer)};
 }
 
-std::string condition_text(const std::string& condition) {
-  if (condition == "peer_deaf") return "ONE-WAY: the peer hears nothing from here";
-  if (condition == "self_deaf") return "ONE-WAY: nothing is heard from the peer, which hears this node";
-  return condition;
+std::vector<Row> node_rows(const Screen& screen) {
+  const Json& local = part(screen.own, "local");
+  const Json& theirs = part(screen.report, "local");
+  const bool is_current = is_report_current(screen);
+  const auto current = [&](const char* key) { return is_current ? text(theirs, key) : std::string{unknown}; };
+  const std::int64_t report_age = number(screen.own, "peer_report_age_ms").value_or(0);
+  const bool has_vip = !part(screen.own, "vip").empty();
+  const auto peer_vip = truth(screen.seen, "holds_vip");
+
+  std::vector<Row> rows;
+  rows.push_back(labelled("", {screen.self + " (this node)", Tint::bold}, {screen.peer + " (peer)", Tint::bold}));
+  rows.push_back(labelled("state", state_cell(local), state_cell(screen.seen)));
+  rows.push_back(labelled("for", {since_text(local, 0)}, {is_current ? since_text(theirs, report_age) : unknown}));
+  rows.push_back(labelled("why", {or_unknown(text(local, "reason"))}, {or_unknown(current("reason"))}));
+  const auto add_optional = [&](const char* label, const char* key, Tint tint) {
+    if (text(local, key).empty() && text(theirs, key).empty()) return;
+    rows.push_back(labelled(label, {text(local, key), tint}, {current(key), is_current ? tint : Tint::none}));
+  };
+  add_optional("doing", "doing", Tint::magenta);
+  add_optional("remedy", "remedy", Tint::bold);
+  rows.push_back(labelled("failover", failover_cell(local), failover_cell(screen.seen)));
+  if (has_vip) {
+    rows.push_back(labelled("virtual IP", {vip_text(local)}, {peer_vip ? *peer_vip ? "held" : "not held" : unknown}));
+  }
+  rows.push_back(labelled("record", {record_text(local)}, {record_text(theirs)}));
+  rows.push_back(
+      labelled("restarts", {restarts_text(part(local, "restarts"))}, {restarts_text(part(theirs, "restarts"))}));
+  add_optional("last failure", "last_script_failure", Tint::red);
+  rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
+  const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
+  rows.push_back(
+      labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));
+  rows.push_back(
+      labelled("agent", {or_unknown(text(screen.own, "version"))}, {or_unknown(text(screen.report, "version"))}));
+  return rows;
 }
 
-std::string render_paths(const Json& status) {
-  std::string text = "heartbeats\n";
-  for (const Json& path : status.value("paths", Json::array())) {
-    text += fmt::format("  {:<12} {:<9}", get(path, "name"), condition_text(get(path, "condition")));
-    if (path.contains("age_ms")) text += fmt::format(" heard {} ago", age_text(path.value("age_ms", std::int64_t{0})));
-    text += fmt::format(", loss {:.1f} % in", path.value("loss_permille", 0) / 10.0);
-    if (path.contains("peer_loss_permille"))
-      text += fmt::format(" / {:.1f} % out", path.value("peer_loss_permille", 0) / 10.0);
-    if (path.contains("round_trip_us"))
-      text += fmt::format(", round trip {} us", path.value("round_trip_us", std::int64_t{0}));
-    if (!get(path, "problem").empty()) text += fmt::format(", {}", get(path, "problem"));
-    text += "\n";
+Cell condition_cell(const Screen& screen, const Json& path) {
+  const std::string condition = text(path, "condition");
+  const std::string problem = text(path, "problem");
+  if (!problem.empty()) return {"unusable: " + problem, Tint::red};
+  if (condition == "up") return {"up", Tint::green};
+  if (condition == "peer_deaf") {
+    return {fmt::format("one-way cut: {} does not hear {}", screen.peer, screen.self), Tint::red};
   }
-  return text;
+  if (condition == "self_deaf") {
+    return {fmt::format("one-way cut: {} does not hear {}", screen.self, screen.peer), Tint::red};
+  }
+  if (condition == "silent") {
+    return {fmt::format("silent: {} is off, or the network is cut (perhaps a one-way cut)", screen.peer), Tint::red};
+  }
+  return {fmt::format("nothing heard from {} yet", screen.peer)};
 }
 
-std::string render_peer(const Json& status, bool with_colours) {
-  const Json& seen = status.at("seen_of_peer");
-  const std::int64_t stale = status.value("stale_after_ms", std::int64_t{0});
-  if (!seen.value("heard", false)) return "  UNKNOWN  never heard since this agent started\n";
-  const std::int64_t age = seen.value("age_ms", std::int64_t{0});
-  if (seen.value("incompatible", false)) return "  UNKNOWN  speaks another protocol version; upgrade the older agent\n";
-  if (seen.value("silent", false) || seen.value("process_gone", false) || age > stale) {
-    return fmt::format("  UNKNOWN  {}; last heard {} ago\n",
-                       seen.value("process_gone", false) ? "its agent is gone" : "no heartbeat on any path",
-                       age_text(age));
+std::string render_paths(const Screen& screen) {
+  const Json& paths = part(screen.own, "paths");
+  if (!paths.is_array() || paths.empty()) return "";
+  std::vector<Row> rows;
+  Row head;
+  for (const char* title : {"heartbeat", "heard", "loss", "its loss", "round trip", "jitter", "condition"}) {
+    head.push_back({title, Tint::bold});
   }
-  std::string text;
-  const Json report = status.value("peer_report", Json{});
-  const std::int64_t report_age = status.value("peer_report_age_ms", std::int64_t{0});
-  // The heartbeat is fresher than the report: a report of another state is already history.
-  if (report.is_object() && report_age <= stale && report.contains("local") &&
-      get(report.at("local"), "state") == get(seen, "state") &&
-      get(report.at("local"), "activity") == get(seen, "activity")) {
-    Json aged = report;
-    aged["local"]["since_ms"] = report.at("local").value("since_ms", std::int64_t{0}) + report_age;
-    text = render_node(aged, with_colours);
-  } else {
-    text = fmt::format("  {}  epoch {}, details unknown\n",
-                       painted(get(seen, "state"), get(seen, "activity"), with_colours), seen.value("epoch", 0ULL));
+  rows.push_back(std::move(head));
+  for (const Json& path : paths) {
+    const std::string heard = number(path, "age_ms") ? ago_text(path, "age_ms") : "never";
+    rows.push_back({{text(path, "name")},
+                    {heard},
+                    {permille_text(path, "loss_permille")},
+                    {permille_text(path, "peer_loss_permille")},
+                    {micros_text(path, "round_trip_us")},
+                    {micros_text(path, "jitter_us")},
+                    condition_cell(screen, path)});
   }
-  text += fmt::format("    heard      {} ago{}\n", age_text(age),
-                      seen.value("deaf_to_us", false) ? "; it does NOT hear this node (one-way cut)" : "");
-  return text;
+  constexpr std::size_t used = label_width + 12 + 8 + 8 + 10 + 9 + 6 * 2;
+  const std::size_t last = std::max<std::size_t>(screen.width, used + 16) - used;
+  return "\n" + format_rows(rows, {label_width, 12, 8, 8, 10, 9, last}, screen.with_colours);
+}
+
+std::string render_addresses(const Screen& screen) {
+  const Json& addresses = part(screen.own, "vip");
+  if (!addresses.is_array() || addresses.empty()) return "";
+  const bool is_held = truth(part(screen.own, "local"), "holds_vip").value_or(false);
+  std::vector<Row> rows;
+  rows.push_back({{"virtual IP", Tint::bold}, {"here", Tint::bold}, {"answered by", Tint::bold}});
+  std::size_t width = label_width;
+  for (const Json& address : addresses) {
+    const std::string owner = text(address, "answered_by");
+    std::string shown = owner.empty() ? (is_held ? "this node" : "nobody seen") : owner;
+    if (!owner.empty() && number(address, "answered_age_ms")) shown += ", " + ago_text(address, "answered_age_ms");
+    width = std::max(width, display_width(text(address, "address")));
+    rows.push_back({{text(address, "address")},
+                    {is_held ? "held" : "not held"},
+                    {shown, is_held && !owner.empty() ? Tint::red : Tint::none}});
+  }
+  return "\n" + format_rows(rows, {width, 10, screen.width}, screen.with_colours);
+}
+
+/// Frames that were not acted upon: forged, replayed, of another module or version. Shown when there are any.
+std::string render_refused(const Screen& screen) {
+  std::string shown;
+  const Json& frames = part(screen.own, "frames");
+  if (!frames.is_object()) return shown;
+  for (const auto& [reason, count] : frames.items()) {
+    const auto refused = number(frames, reason.c_str());
+    if (reason == "accepted" || refused.value_or(0) == 0) continue;
+    shown += fmt::format("{}{} {}", shown.empty() ? "refused frames: " : ", ", reason, *refused);
+  }
+  return shown.empty() ? shown : shown + "\n";
+}
+
+Cell process_cell(const Json& process) {
+  if (!process.is_object()) return {unknown};
+  const std::string problem = text(process, "problem");
+  const bool is_armed = truth(process, "armed").value_or(false);
+  const auto count = number(process, "count");
+  std::string shown = !is_armed ? "not watched in this state" : count ? fmt::format("{} running", *count) : "watched";
+  if (!problem.empty()) shown += "; " + problem;
+  return {shown, problem.empty() ? Tint::none : Tint::red};
+}
+
+const Json& find_process(const Json& document, const Json& wanted) {
+  static const Json nothing;
+  for (const Json& process : part(document, "processes")) {
+    if (text(process, "name") == text(wanted, "name") && text(process, "class") == text(wanted, "class"))
+      return process;
+  }
+  return nothing;
+}
+
+std::string render_processes(const Screen& screen) {
+  const Json& processes = part(screen.own, "processes");
+  if (!processes.is_array() || processes.empty()) return "";
+  std::vector<Row> rows;
+  rows.push_back({{"process", Tint::bold}, {screen.self, Tint::bold}, {screen.peer, Tint::bold}});
+  for (const Json& process : processes) {
+    rows.push_back({{fmt::format("{} ({})", text(process, "name"), text(process, "class"))},
+                    process_cell(process),
+                    process_cell(find_process(screen.report, process))});
+  }
+  const std::size_t label = 2 * label_width;
+  const std::size_t column = (screen.width - label - 4) / 2;
+  return "\n" + format_rows(rows, {label, column, column}, screen.with_colours);
+}
+
+std::string configuration_text(const Screen& screen) {
+  const auto matches = truth(part(screen.own, "local"), "config_matches");
+  if (!matches) return "configurations match: unknown";
+  if (*matches) return "configurations match: yes";
+  return tinted("configurations match: NO; compare `clusteragent config show` of both nodes", Tint::red,
+                screen.with_colours);
 }
 
 }  // namespace
 
-std::string render_status(const Json& status, bool with_colours) {
-  std::string text = fmt::format("module {}  (clusteragent {})\n", get(status, "module"), get(status, "version"));
-  text += fmt::format("{} (this node)\n{}", get(status, "node"), render_node(status, with_colours));
-  text += fmt::format("{} (peer)\n{}", get(status.at("seen_of_peer"), "node"), render_peer(status, with_colours));
-  text += render_paths(status);
-  const Json& local = status.at("local");
-  if (local.contains("config_matches")) {
-    text += fmt::format("configurations match: {}\n", yes_no(local.value("config_matches", false)));
-  } else {
-    text += "configurations match: unknown\n";
+std::string render_status(const Json& status, bool with_colours, std::size_t width) {
+  const Json& seen = part(status, "seen_of_peer");
+  const Screen screen{status,
+                      seen,
+                      part(status, "peer_report"),
+                      or_unknown(text(status, "node")),
+                      or_unknown(text(seen, "node")),
+                      with_colours,
+                      std::max(width, render_width_min)};
+  const std::size_t column = (screen.width - label_width - 4) / 2;
+  std::string shown = tinted("module " + or_unknown(text(status, "module")), Tint::bold, with_colours) + ", " +
+                      configuration_text(screen) + "\n\n";
+  shown += format_rows(node_rows(screen), {label_width, column, column}, with_colours);
+  shown += render_paths(screen) + render_refused(screen) + render_addresses(screen) + render_processes(screen);
+  for (const Json& warning : part(status, "warnings")) {
+    const Json holder{{"text", warning}};
+    shown += tinted("\nwarning: " + text(holder, "text"), Tint::red, with_colours) + "\n";
   }
-  for (const Json& margin : status.value("warnings", Json::array()))
-    text += fmt::format("warning: {}\n", margin.get<std::string>());
-  return text;
+  return shown;
 }
 
 }  // namespace clusteragent::control

@@ -1,0 +1,115 @@
+#include "agent/control/render_parts.hpp"
+
+#include <fmt/format.h>
+
+#include "agent/control/render.hpp"
+#include "agent/control/request.hpp"
+
+namespace clusteragent::control {
+namespace {
+
+constexpr std::size_t text_bytes_max = 4096;
+
+bool is_primary(const std::string& state) {
+  return state == "ALONE" || state == "PRIM";
+}
+
+}  // namespace
+
+std::string duration_text(std::int64_t milliseconds) {
+  if (milliseconds < 0) return "0 ms";
+  if (milliseconds < 1000) return fmt::format("{} ms", milliseconds);
+  if (milliseconds < 60'000) return fmt::format("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100);
+  const std::int64_t seconds = milliseconds / 1000;
+  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+  if (seconds < 86400) return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+  return fmt::format("{} d {} h", seconds / 86400, seconds % 86400 / 3600);
+}
+
+const Json& part(const Json& object, const char* key) {
+  static const Json nothing;
+  if (!object.is_object()) return nothing;
+  const auto found = object.find(key);
+  return found == object.end() ? nothing : *found;
+}
+
+std::string text(const Json& object, const char* key) {
+  const auto* value = part(object, key).get_ptr<const std::string*>();
+  return value == nullptr ? std::string{} : printable(*value, text_bytes_max, true);
+}
+
+std::optional<std::int64_t> number(const Json& object, const char* key) {
+  const Json& value = part(object, key);
+  if (!value.is_number_integer()) return std::nullopt;
+  return value.get<std::int64_t>();
+}
+
+std::optional<bool> truth(const Json& object, const char* key) {
+  const Json& value = part(object, key);
+  if (!value.is_boolean()) return std::nullopt;
+  return value.get<bool>();
+}
+
+std::string or_unknown(std::string value) {
+  return value.empty() ? std::string{unknown} : value;
+}
+
+std::string ago_text(const Json& object, const char* key) {
+  const auto age = number(object, key);
+  return age ? duration_text(*age) + " ago" : std::string{unknown};
+}
+
+Cell state_cell(const Json& object) {
+  const std::string state = text(object, "state");
+  const std::string activity = text(object, "activity");
+  if (state.empty() || activity.empty()) return {unknown};
+  const Tint tint = activity == "Ready" ? Tint::green : activity == "Transient" ? Tint::magenta : Tint::red;
+  return {state + " " + activity, tint};
+}
+
+Cell failover_cell(const Json& object) {
+  const std::string state = text(object, "state");
+  const auto promotable = truth(object, "promotable");
+  if (state.empty() || !promotable) return {unknown};
+  if (is_primary(state)) return {"is primary"};
+  if (*promotable) return {"can take over"};
+  return {"not promotable because " + or_unknown(text(object, "blocked_text")), Tint::red};
+}
+
+std::string restarts_text(const Json& restarts) {
+  const auto used = number(restarts, "used");
+  const auto max = number(restarts, "max");
+  if (!used || !max) return unknown;
+  std::string shown = fmt::format("{} of {}", *used, *max);
+  if (const auto left = number(restarts, "window_left_ms")) {
+    shown += fmt::format(", counted anew in {}", duration_text(*left));
+  }
+  return shown;
+}
+
+std::string record_text(const Json& local) {
+  const auto epoch = number(local, "epoch");
+  if (!epoch) return unknown;
+  if (*epoch == 0) return "no primary yet";
+  std::string shown = fmt::format("epoch {}.{}", *epoch, number(local, "revision").value_or(0));
+  const std::string primary = text(local, "last_primary");
+  if (!primary.empty()) shown += " of " + primary;
+  std::string names;
+  for (const Json& node : part(local, "sync_set")) {
+    const auto* name = node.get_ptr<const std::string*>();
+    if (name != nullptr) names += (names.empty() ? "" : ", ") + printable(*name, text_bytes_max);
+  }
+  return names.empty() ? shown : shown + "; up to date: " + names;
+}
+
+std::string permille_text(const Json& object, const char* key) {
+  const auto value = number(object, key);
+  return value ? fmt::format("{}.{} %", *value / 10, *value % 10) : std::string{unknown};
+}
+
+std::string micros_text(const Json& object, const char* key) {
+  const auto value = number(object, key);
+  return value ? fmt::format("{:.2f} ms", static_cast<double>(*value) / 1000) : std::string{unknown};
+}
+
+}  // namespace clusteragent::control

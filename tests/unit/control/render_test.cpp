@@ -1,0 +1,181 @@
+#include "agent/control/render.hpp"
+
+#include <gmock/gmock.h>
+
+namespace clusteragent::control {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Json document() {
+  return Json::parse(R"({
+    "schema": 1, "module": "web", "node": "node1", "version": "1.2.3", "stale_after_ms": 3000,
+    "local": {"state": "PRIM", "activity": "Ready", "since_ms": 7384000, "reason": "node2 has joined as secondary",
+              "doing": "", "remedy": "", "epoch": 8, "revision": 1, "last_primary": "node1",
+              "sync_set": ["node1", "node2"], "holds_vip": true, "permit_left_ms": 650, "promotable": true,
+              "blocked": "none", "blocked_text": "nothing",
+              "restarts": {"used": 1, "max": 3, "window_left_ms": 3600000},
+              "last_script_failure": "", "config_matches": true},
+    "seen_of_peer": {"node": "node2", "heard": true, "silent": false, "process_gone": false, "deaf_to_us": false,
+                     "incompatible": false, "age_ms": 40, "state": "SECOND", "activity": "Ready", "promotable": true,
+                     "blocked": "none", "blocked_text": "nothing", "holds_vip": false},
+    "peer_report_age_ms": 400,
+    "peer_report": {"version": "1.2.3",
+                    "local": {"state": "SECOND", "activity": "Ready", "since_ms": 7000000, "reason": "can take over",
+                              "epoch": 8, "revision": 1, "last_primary": "node1", "sync_set": ["node2", "node1"],
+                              "restarts": {"used": 0, "max": 3}},
+                    "processes": [{"name": "httpd", "class": "prim", "armed": false, "problem": ""}]},
+    "paths": [{"name": "default", "condition": "up", "age_ms": 40, "loss_permille": 12, "peer_loss_permille": 0,
+               "round_trip_us": 312, "jitter_us": 20, "problem": ""}],
+    "vip": [{"address": "192.0.2.9"}],
+    "processes": [{"name": "httpd", "class": "prim", "armed": true, "count": 4, "problem": ""}],
+    "frames": {"accepted": 100, "bad_mac": 0}, "warnings": []
+  })");
+}
+
+TEST(RenderStatus, shows_both_nodes_on_one_screen) {
+  EXPECT_EQ(render_status(document(), false, 90), R"(module web, configurations match: yes
+
+              node1 (this node)                      node2 (peer)
+state         PRIM Ready                             SECOND Ready
+for           2 h 3 min                              1 h 56 min
+why           node2 has joined as secondary          can take over
+failover      is primary                             can take over
+virtual IP    held, lease renewed, 650 ms left       not held
+record        epoch 8.1 of node1; up to date:        epoch 8.1 of node1; up to date:
+              node1, node2                           node2, node1
+restarts      1 of 3, counted anew in 1 h 0 min      0 of 3
+heartbeat     as below                               heard 40 ms ago
+report        just now                               400 ms ago
+agent         1.2.3                                  1.2.3
+
+heartbeat     heard         loss      its loss  round trip  jitter     condition
+default       40 ms ago     1.2 %     0.0 %     0.31 ms     0.02 ms    up
+
+virtual IP    here        answered by
+192.0.2.9     held        this node
+
+process                   node1                            node2
+httpd (prim)              4 running                        not watched in this state
+)");
+}
+
+TEST(RenderStatus, shows_what_is_stale_as_unknown_and_never_the_last_good_value) {
+  Json status = document();
+  status["seen_of_peer"]["silent"] = true;
+  status["seen_of_peer"]["age_ms"] = 12345;
+  status["peer_report_age_ms"] = 12800;
+  status["paths"][0]["condition"] = "silent";
+  status["paths"][0]["age_ms"] = 12345;
+  forget_stale(status);
+  const std::string shown = render_status(status, false, 90);
+  EXPECT_THAT(shown, Not(HasSubstr("SECOND")));
+  EXPECT_THAT(shown, Not(HasSubstr("can take over")));
+  EXPECT_THAT(shown, Not(HasSubstr("1.2 %")));
+  EXPECT_THAT(shown, HasSubstr("state         PRIM Ready                             unknown\n"));
+  EXPECT_THAT(shown, HasSubstr("heard 12.3 s ago; silent on every"));
+  EXPECT_THAT(shown, HasSubstr("configurations match: unknown"));
+  EXPECT_THAT(shown, HasSubstr("httpd (prim)              4 running                        unknown\n"));
+}
+
+TEST(RenderStatus, tells_before_the_failure_that_a_node_could_not_take_over) {
+  Json status = document();
+  status["seen_of_peer"]["promotable"] = false;
+  status["seen_of_peer"]["blocked_text"] = "an interface with check=\"on\" has no link";
+  EXPECT_THAT(render_status(status, false, 200),
+              HasSubstr("not promotable because an interface with check=\"on\" has no link"));
+}
+
+TEST(RenderStatus, trusts_heartbeats_more_than_the_older_report) {
+  Json status = document();
+  status["seen_of_peer"]["state"] = "WAIT";
+  status["seen_of_peer"]["activity"] = "NotReady";
+  const std::string shown = render_status(status, false, 90);
+  EXPECT_THAT(shown, HasSubstr("WAIT NotReady"));
+  EXPECT_THAT(shown, Not(HasSubstr("1 h 56 min"))) << "the report's age belongs to another state";
+}
+
+TEST(RenderStatus, names_a_one_way_cut_on_the_side_that_is_not_heard) {
+  Json status = document();
+  status["paths"][0]["condition"] = "peer_deaf";
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("one-way cut: node2 does not hear node1"));
+}
+
+TEST(RenderStatus, names_a_one_way_cut_on_the_side_that_hears_nothing_when_another_path_tells) {
+  Json status = document();
+  status["paths"][0]["condition"] = "self_deaf";
+  forget_stale(status);
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("one-way cut: node1 does not hear node2"));
+  status["paths"][0]["condition"] = "silent";
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("silent: node2 is off, or the network is cut"));
+}
+
+TEST(RenderStatus, shows_a_stranger_on_the_address_refused_frames_and_warnings) {
+  Json status = document();
+  status["vip"][0]["answered_by"] = "02:00:00:00:00:07";
+  status["frames"]["bad_mac"] = 3;
+  status["warnings"] = {"no nftables"};
+  const std::string shown = render_status(status, false, 90);
+  EXPECT_THAT(shown, HasSubstr("02:00:00:00:00:07"));
+  EXPECT_THAT(shown, HasSubstr("refused frames: bad_mac 3\n"));
+  EXPECT_THAT(shown, HasSubstr("warning: no nftables"));
+}
+
+TEST(RenderStatus, colours_states_as_safekit_does) {
+  Json status = document();
+  EXPECT_THAT(render_status(status, true), HasSubstr("\x1b[1;32mPRIM Ready\x1b[0m"));
+  status["local"]["activity"] = "Transient";
+  EXPECT_THAT(render_status(status, true), HasSubstr("\x1b[1;35mPRIM Transient\x1b[0m"));
+  status["local"]["state"] = "STOP";
+  status["local"]["activity"] = "NotReady";
+  EXPECT_THAT(render_status(status, true), HasSubstr("\x1b[1;31mSTOP NotReady\x1b[0m"));
+  EXPECT_THAT(render_status(status, false), Not(HasSubstr("\x1b")));
+}
+
+TEST(RenderStatus, lets_no_text_steer_the_terminal) {
+  Json status = document();
+  status["local"]["last_script_failure"] = "exit code 1\n\x1b[2J\x07oops";
+  status["peer_report"]["local"]["reason"] =
+      "\xc2\x9b"
+      "2J";
+  const std::string shown = render_status(status, false);
+  EXPECT_THAT(shown, HasSubstr("?[2J?oops"));
+  EXPECT_THAT(shown, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(shown, Not(HasSubstr("\xc2\x9b")));
+}
+
+// Each value of the document replaced by something of another type: nothing may throw.
+void spoil(const Json& whole, const Json::json_pointer& at, std::size_t& rendered) {
+  const Json& here = whole.at(at);
+  for (const char* other : {"null", "7", "-1.5", "true", "\"x\"", "[]", "{}", "[[1]]", "18446744073709551615"}) {
+    Json spoiled = whole;
+    spoiled.at(at) = Json::parse(other);
+    forget_stale(spoiled);
+    render_status(spoiled, true, 80);
+    ++rendered;
+  }
+  if (!here.is_structured()) return;
+  for (const auto& [key, value] : here.items()) {
+    spoil(whole, here.is_array() ? at / static_cast<std::size_t>(std::stoul(key)) : at / key, rendered);
+  }
+}
+
+TEST(RenderStatus, survives_any_value_of_any_type) {
+  std::size_t rendered = 0;
+  spoil(document(), Json::json_pointer{}, rendered);
+  EXPECT_GT(rendered, 700U);
+}
+
+TEST(DurationText, is_short_and_exact_enough) {
+  EXPECT_EQ(duration_text(-5), "0 ms");
+  EXPECT_EQ(duration_text(999), "999 ms");
+  EXPECT_EQ(duration_text(1000), "1.0 s");
+  EXPECT_EQ(duration_text(59'999), "59.9 s");
+  EXPECT_EQ(duration_text(60'000), "1 min 0 s");
+  EXPECT_EQ(duration_text(3'600'000), "1 h 0 min");
+  EXPECT_EQ(duration_text(90'000'000), "1 d 1 h");
+}
+
+}  // namespace
+}  // namespace clusteragent::control

@@ -1,13 +1,57 @@
-# Where Debian expects each file. The guard installs itself (agent/fence).
-install(TARGETS clusteragent DESTINATION ${CMAKE_INSTALL_SBINDIR})
-install(PROGRAMS scripts/shim/safekit DESTINATION lib/clusteragent/safe)
-install(DIRECTORY scripts/lib/ DESTINATION lib/clusteragent/lib)
-install(DIRECTORY modules DESTINATION ${CMAKE_INSTALL_DATADIR}/clusteragent USE_SOURCE_PERMISSIONS)
-install(FILES packaging/systemd/clusteragent@.service DESTINATION lib/systemd/system)
-install(FILES packaging/systemd/clusteragent.sysusers DESTINATION lib/sysusers.d RENAME clusteragent.conf)
-install(FILES packaging/man/clusteragent.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
-install(FILES packaging/completion/clusteragent DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-install(FILES README.md CHANGELOG.md LICENSE SECURITY.md userconfig/reference.md userconfig/example-mirror.xml
-              userconfig/example-two-networks.xml userconfig/example-cluster.xml
-        DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Where Debian expects each file:
+#
+#   cmake --install build/release --prefix /usr          (DESTDIR is honoured)
+#
+# The program's own paths are fixed (/etc, /run, /var; see clusteragent(8)); the prefix moves what is only read.
+set(lib_dir lib/clusteragent)  # not multiarch: these are programs' helpers, not libraries
+
+if(TARGET clusteragent)
+  install(TARGETS clusteragent DESTINATION ${CMAKE_INSTALL_SBINDIR})
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/scripts/shim/safekit)
+  install(PROGRAMS scripts/shim/safekit DESTINATION ${lib_dir}/safe)
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/scripts/lib)
+  install(DIRECTORY scripts/lib/ DESTINATION ${lib_dir}/lib)
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/modules)
+  install(DIRECTORY modules/ DESTINATION share/clusteragent/modules USE_SOURCE_PERMISSIONS
+          PATTERN "CMakeLists.txt" EXCLUDE PATTERN "src" EXCLUDE)
+endif()
+
+install(FILES packaging/sysusers/clusteragent.conf DESTINATION lib/sysusers.d)
+install(FILES packaging/tmpfiles/clusteragent.conf DESTINATION lib/tmpfiles.d)
+install(FILES packaging/completion/clusteragent DESTINATION share/bash-completion/completions)
+install(FILES packaging/man/clusteragent.8 DESTINATION share/man/man8)
+install(FILES packaging/man/clusteragent-userconfig.5 DESTINATION share/man/man5)
+
+foreach(file README.md CHANGELOG.md SECURITY.md userconfig/reference.md)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${file})
+    install(FILES ${file} DESTINATION share/doc/clusteragent)
+  endif()
+endforeach()
+file(GLOB pages ${PROJECT_SOURCE_DIR}/docs/*.md)
+file(GLOB examples ${PROJECT_SOURCE_DIR}/userconfig/*.xml)
+install(FILES ${pages} DESTINATION share/doc/clusteragent)
+install(DIRECTORY docs/decisions DESTINATION share/doc/clusteragent)
+install(FILES ${examples} DESTINATION share/doc/clusteragent/examples)
+install(FILES LICENSE DESTINATION share/doc/clusteragent RENAME copyright)
+
+# The prefix is known only now: the unit names the program where it really is. With another prefix than /usr the empty
+# configuration directories go below it as well, so that a trial installation touches nothing else.
+install(CODE "set(unit \"${PROJECT_SOURCE_DIR}/packaging/systemd/clusteragent@.service\")")
+install(CODE [[
+  file(READ "${unit}" text)
+  string(REPLACE "/usr/sbin/" "${CMAKE_INSTALL_PREFIX}/sbin/" text "${text}")
+  set(unit_dir "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/lib/systemd/system")
+  message(STATUS "Installing: ${unit_dir}/clusteragent@.service")
+  file(MAKE_DIRECTORY "${unit_dir}")
+  file(WRITE "${unit_dir}/clusteragent@.service" "${text}")
+  file(CHMOD "${unit_dir}/clusteragent@.service" PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+  if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(etc_dir "$ENV{DESTDIR}/etc/clusteragent")
+  else()
+    set(etc_dir "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/etc/clusteragent")
+  endif()
+  file(MAKE_DIRECTORY "${etc_dir}/modules")
+]])

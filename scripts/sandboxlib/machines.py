@@ -143,6 +143,11 @@ class Machines(Network):
         host["init"], host["agents"] = None, {}
         self.save()
         self.remove_namespace(self.namespace(name))
+        # The kernel clears a namespace away in its own time; a port that still stood there would be in the way of the
+        # next power-on.
+        for network in self.networks(name):
+            with contextlib.suppress(SandboxError):
+                run(["ip", "-n", self.namespace("switch"), "link", "delete", f"{name}-{network}"])
         return cable_out
 
     def power_on(self, name):

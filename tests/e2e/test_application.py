@@ -63,9 +63,11 @@ class Application(unittest.TestCase):
                 scripts["start_prim"]
             lab.write_module(scripts=scripts, maxloop=1)
             lab.start_agents()
-            for node in ("node1", "node2"):
-                lab.agent(node, "start", "-m", "demo")
+            refused = lab.agent_result("node1", "start", "-m", "demo")
+            lab.agent("node2", "start", "-m", "demo")
             lab.wait_served_by("node2", 30)
+            self.assertEqual(refused.returncode, 3)
+            self.assertIn("the disk is missing", refused.stderr)
             self.assertIn(lab.state("node2"), ("ALONE", "PRIM"))
             text = lab.agent("node1", "status", "-m", "demo") + lab.agent_log("node1")
         self.assertIn("42", text)

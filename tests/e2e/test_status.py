@@ -57,7 +57,7 @@ class Status(unittest.TestCase):
             for node in ("node1", "node2"):
                 lab.agent(node, "start", "-m", "demo")
             for node in ("node1", "node2"):
-                differs = lambda node=node: re.search(r"match[^\n]*no\b", self.text(lab, node))
+                differs = lambda node=node: re.search(r"match[^\n]*\bNO\b", self.text(lab, node))
                 self.assertTrue(wait_for(differs, 10), node)
 
     def test_exit_codes(self):

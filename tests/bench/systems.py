@@ -115,7 +115,8 @@ class ClusterAgent(System):
         self.lab.wait_served_by(active, SETTLE_PATIENCE_S)
 
     def processes(self, node):
-        return self.lab.sandbox.processes(node, "clusteragent")
+        programs = ("clusteragent", "clusteragent-guard")
+        return sorted(pid for program in programs for pid in self.lab.sandbox.processes(node, program))
 
     def victims(self, node):
         """The agent alone: its guard is what the blow is meant to show."""

@@ -1,12 +1,14 @@
 #include "agent/wire/keys.hpp"
 
 #include <fmt/format.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "agent/base/assert.hpp"
 
@@ -25,12 +27,43 @@ std::string_view label_of(Purpose purpose) {
   CLUSTERAGENT_ASSERT(false);
 }
 
-std::array<std::uint8_t, 32> hmac(std::span<const std::uint8_t> key, std::span<const std::uint8_t> message) {
-  std::array<std::uint8_t, 32> code{};
-  unsigned int length = 0;
-  const auto* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
-                          code.data(), &length);
-  CLUSTERAGENT_ASSERT(done != nullptr && length == code.size());
+struct FreeMac {
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+
+// Looking an algorithm up by name costs libcrypto more than a frame's digest does, so it is done once a thread.
+// Looking an algorithm up by name and preparing it for a key cost libcrypto more than the code of a frame does, and
+// nearly every frame is signed with the same key.
+struct Authenticator {
+  std::unique_ptr<EVP_MAC_CTX, FreeMac> context;
+  Key key{};
+  bool has_key = false;
+
+  Authenticator() {
+    EVP_MAC* algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    context.reset(EVP_MAC_CTX_new(algorithm));
+    EVP_MAC_free(algorithm);
+    char name[] = "SHA256";
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                                     OSSL_PARAM_construct_end()};
+    CLUSTERAGENT_ASSERT(context && EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
+  }
+
+  bool begin(const Key& wanted) {
+    if (has_key && key == wanted) return EVP_MAC_init(context.get(), nullptr, 0, nullptr) == 1;
+    key = wanted;
+    has_key = true;
+    return EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) == 1;
+  }
+};
+
+Key hmac(const Key& key, std::span<const std::uint8_t> message) {
+  thread_local Authenticator authenticator;
+  Key code{};
+  std::size_t length = 0;
+  CLUSTERAGENT_ASSERT(
+      authenticator.begin(key) && EVP_MAC_update(authenticator.context.get(), message.data(), message.size()) == 1 &&
+      EVP_MAC_final(authenticator.context.get(), code.data(), &length, code.size()) == 1 && length == code.size());
   return code;
 }
 

@@ -19,6 +19,8 @@ namespace {
 
 // The peer's report is sent this often, and the guard against a silent loop is fed.
 constexpr auto tick_interval = std::chrono::seconds{1};
+// Heartbeats carry the tick along, so that it costs no waking up of its own; where they are rarer it comes by itself.
+constexpr auto tick_interval_max = std::chrono::milliseconds{1500};
 // Scripts that were asked for ending get this long when the agent is told twice to end.
 constexpr std::size_t log_bytes_max = 8 * 1024 * 1024;
 
@@ -110,9 +112,7 @@ Status Agent::open_transport() {
   auto opened = transport::HeartbeatTransport::open(
       io_, std::move(options), [this](core::Event event) { deliver(std::move(event)); },
       [this](const std::string& text, Instant received) {
-        Json report = Json::parse(text, nullptr, false);
-        if (!report.is_object()) return;
-        peer_report_ = std::move(report);
+        peer_report_ = text;
         peer_report_at_ = received;
       });
   if (!opened) return opened.error();
@@ -236,6 +236,7 @@ void Agent::deliver(core::Event event) {
 }
 
 void Agent::after_step() {
+  if (platform::boottime_now() >= next_tick_) on_tick();
   const core::View view = driver_->view();
   tell_guard(view);
   if (view.record.epoch != scripts_epoch_) {
@@ -262,7 +263,8 @@ void Agent::after_step() {
 void Agent::on_tick() {
   service_manager_.alive();
   transport_->send_report(own_status().dump(-1, ' ', false, Json::error_handler_t::replace));
-  tick_.expires_after(tick_interval);
+  next_tick_ = platform::boottime_now() + tick_interval;
+  tick_.expires_after(tick_interval_max);
   tick_.async_wait([this](const boost::system::error_code& error) {
     if (!error) on_tick();
   });
@@ -271,7 +273,7 @@ void Agent::on_tick() {
 Json Agent::own_status() const {
   const Instant now = platform::boottime_now();
   // Three reports may be lost, and a heartbeat may be as late as its timeout, before a fact counts as old.
-  const Duration stale_after = std::max<Duration>(3 * tick_interval, setup_.config.heart.timeout);
+  const Duration stale_after = std::max<Duration>(2 * tick_interval_max, setup_.config.heart.timeout);
   const control::NodeIdentity identity{setup_.module, setup_.node_name(), setup_.peer_name(), std::string{version}};
   Json json = control::status_of(driver_->view(), identity, now, stale_after);
   json["vip"] = Json::array();
@@ -301,8 +303,10 @@ Json Agent::status() const {
                     {"replayed", counters.replayed},         {"malformed", counters.malformed},
                     {"unproven", counters.unproven},         {"foreign_module", counters.foreign_module},
                     {"incompatible", counters.incompatible}, {"own_node", counters.own_node}};
-  if (peer_report_.is_object()) {
-    json["peer_report"] = peer_report_;
+  // Read only when somebody asks: a report comes every second, whether anybody looks or not.
+  Json report = Json::parse(peer_report_, nullptr, false);
+  if (report.is_object()) {
+    json["peer_report"] = std::move(report);
     json["peer_report_age_ms"] = to_milliseconds(now - peer_report_at_);
   }
   return json;

@@ -73,10 +73,11 @@ class Agent : private core::OperatorPort {
   std::unique_ptr<control::ControlServer> control_;
   std::unique_ptr<Driver> driver_;
   boost::asio::steady_timer tick_;
+  Instant next_tick_;
   std::vector<std::string> addresses_;  // virtual, for status
   std::vector<std::string> checked_interfaces_;
   std::vector<std::string> warnings_;
-  control::Json peer_report_;
+  std::string peer_report_;
   Instant peer_report_at_;
   std::string last_status_line_;
   Epoch scripts_epoch_{};

@@ -98,7 +98,7 @@ void Agent::tell_guard(const core::View& view) {
     released_epoch_ = view.record.epoch;
     guard_->set_release(released_epoch_, release_datagrams(*transport_, released_epoch_));
   }
-  guard_->update({view.record.epoch, view.permit_until.value_or(Instant{}), view.holds_vip, view.runs_service});
+  guard_->update({view.record.epoch, permit_.enforced().value_or(Instant{}), view.holds_vip, view.runs_service});
 }
 
 void Agent::end_guard() {

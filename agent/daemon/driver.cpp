@@ -41,17 +41,22 @@ void Driver::carry_on() {
   arm();
 }
 
+// A deadline that moved out is met when the timer fires for the old one: each heartbeat of the peer moves one, and
+// setting a timer costs as much as the step itself.
 void Driver::arm() {
   const auto deadline = cluster_.next_deadline();
-  if (!deadline) return;
-  const Duration wait = std::max(*deadline - platform::boottime_now(), Duration::zero());
-  timer_.expires_after(wait);
+  if (!deadline || (armed_for_ && *armed_for_ <= *deadline)) return;
+  armed_for_ = deadline;
+  timer_.expires_after(std::max(*deadline - platform::boottime_now(), Duration::zero()));
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) on_timer();
   });
 }
 
 void Driver::on_timer() {
+  armed_for_.reset();
+  const auto deadline = cluster_.next_deadline();
+  if (!deadline || *deadline > platform::boottime_now()) return arm();
   drain_();
   deliver(core::DeadlineReached{});
 }

@@ -5,6 +5,7 @@
 // a port's method (a send that finds the peer gone): such events wait until the step under way is carried out.
 #include <deque>
 #include <functional>
+#include <optional>
 
 #include "agent/core/cluster.hpp"
 #include "agent/core/dispatch.hpp"
@@ -29,6 +30,7 @@ class Driver {
   void on_timer();
 
   boost::asio::steady_timer timer_;
+  std::optional<Instant> armed_for_;
   core::Cluster cluster_;
   core::Ports ports_;
   std::function<void()> drain_;

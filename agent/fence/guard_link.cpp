@@ -249,6 +249,7 @@ void GuardLink::set_release(Epoch epoch, std::vector<ReleaseDatagram> datagrams)
 }
 
 void GuardLink::update(const GuardState& state) {
+  if (state == impl_->state) return;
   impl_->state = state;
   impl_->mark(Dirty::permit);
 }

@@ -253,6 +253,8 @@ void on_frame(Machine& m, const PeerStatus& status) {
   check_confirmation(m);
   if (status.is_probe) answer_probe(m);
   if (wakes_candidate) m.beat_wanted = true;
+  // Two nodes that beat at the same moment wake half as often; early is never late.
+  if (m.next_beat_at - m.now < m.policy.pulse / 2) m.next_beat_at = std::min(m.next_beat_at, m.now);
 }
 
 // ---- events
@@ -389,8 +391,10 @@ void send_due_beats(Machine& m) {
   if (m.now >= m.next_beat_at) {
     m.beat_wanted = true;
     m.answers_left = answers_max;
+    // The primary, which has more to do, beats a little later by itself, so that it is the one to fall into step.
+    const Duration pulse = m.policy.pulse + (m.holds_vip ? m.policy.pulse / 32 : Duration::zero());
     // Beats that a stall has made late are not made up for.
-    m.next_beat_at = std::max(m.next_beat_at + m.policy.pulse, m.now + m.policy.pulse / 2);
+    m.next_beat_at = std::max(m.next_beat_at + pulse, m.now + pulse / 2);
   }
   if (m.beat_wanted || probe) send_beat(m, probe);
   m.beat_wanted = false;

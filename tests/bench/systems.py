@@ -102,12 +102,12 @@ class Keepalived(System):
 class ClusterAgent(System):
     name = "clusteragent"
 
-    def __init__(self, lab, pulse=10, timeout=30):
+    def __init__(self, lab, pulse=10, timeout=30, **module):
         super().__init__(lab)
-        self.pulse, self.timeout = pulse, timeout
+        self.module = {"pulse": pulse, "timeout": timeout, **module}
 
     def start(self):
-        self.lab.write_module(pulse=self.pulse, timeout=self.timeout)
+        self.lab.write_module(**self.module)
         self.lab.start_cluster()
 
     def settle(self, active="node1"):

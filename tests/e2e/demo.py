@@ -1,12 +1,31 @@
 """What scripts/demo shows: MariaDB on two nodes, the power of one goes away, and what happened when, as a timeline."""
+import concurrent.futures
 import datetime
 import os
 import sys
+import time
 
 import mariadb
 from harness import Lab, LabError, wait_for
 
 PATIENCE_S = 30
+ASK_EVERY_S = 0.05
+
+
+def answered_by(lab, node):
+    """When the client got its answer from that node. Asks again without waiting for the answer to the last question:
+    a connection that is begun while nobody holds the address is repeated by the kernel only a second later."""
+    def ask(_):
+        return datetime.datetime.now() if mariadb.ask(lab) == node else None
+    end, asked = time.monotonic() + PATIENCE_S, []
+    with concurrent.futures.ThreadPoolExecutor(max_workers=32) as clients:
+        while time.monotonic() < end:
+            asked.append(clients.submit(ask, len(asked)))
+            time.sleep(ASK_EVERY_S)
+            answers = [one.result() for one in asked if one.done() and one.result()]
+            if answers:
+                return min(answers)
+    raise LabError("the client is not served again")
 
 
 def timeline(lab, node, since):
@@ -35,9 +54,7 @@ def main():
         print("the client asks the virtual address and is answered by node1. Now node1 loses its power.\n")
         fault = datetime.datetime.now()
         lab.sandbox.power_off("node1")
-        if not wait_for(lambda: mariadb.ask(lab) == "node2", PATIENCE_S):
-            raise LabError("the client is not served again")
-        served = datetime.datetime.now()
+        served = answered_by(lab, "node2")
         events = [(fault, "FAULT: node1 loses its power"), *timeline(lab, "node2", fault),
                   (served, "the client's query is answered by node2")]
         for moment, text in sorted(events, key=lambda event: event[0]):

@@ -29,8 +29,7 @@ OBSERVER_ADDRESS = "10.77.1.11"
 USERCONFIG = """<safe>
   <service mode="mirror" defaultprim="{defaultprim}" maxloop="{maxloop}" loop_interval="24" failover="{failover}">
     <heart pulse="{pulse}" timeout="{timeout}">
-      <heartbeat name="default"/>
-      <heartbeat name="net2"/>
+      {heartbeats}
     </heart>
     <vip>
       <interface_list>
@@ -44,8 +43,10 @@ USERCONFIG = """<safe>
   </service>
 </safe>
 """
+ONE_NETWORK = '<heartbeat name="default"/>'
 DEFAULTS = {"defaultprim": "alone", "maxloop": 3, "failover": "on", "pulse": 50, "timeout": 300, "check": "on",
-            "vip": VIRTUAL_ADDRESS, "errd": "", "nicestoptimeout": 20, "forcestoptimeout": 10}
+            "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "",
+            "nicestoptimeout": 20, "forcestoptimeout": 10}
 
 
 class LabError(Exception):

@@ -63,7 +63,8 @@ class Systemd(unittest.TestCase):
         self.addCleanup(self.machine.__exit__, None, None, None)
         self.machine.shell("cp -a /stage/. / && systemctl daemon-reload && systemd-sysusers && "
                            "systemd-tmpfiles --create && clusteragent keygen && "
-                           "ip link add lan0 type veth peer lan1 && ip addr add 10.88.0.1/24 dev lan0 && ip link set lan1 up && ip link set lan0 up")
+                           "ip link add lan0 type veth peer lan1 && ip addr add 10.88.0.1/24 dev lan0 && "
+                           "ip link set lan1 up && ip link set lan0 up")
 
     def agent(self, *words):
         return self.machine.run("clusteragent", *words)

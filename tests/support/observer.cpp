@@ -232,7 +232,7 @@ class Observer {
   std::string names_of(std::uint8_t mask) const {
     std::string text;
     for (std::size_t index = 0; index < nodes_.size(); ++index) {
-      if ((mask >> index & 1U) != 0) {
+      if ((std::uint32_t{mask} >> index & 1U) != 0) {
         text += fmt::format(R"({}"{}")", text.empty() ? "" : ",", nodes_[index].name);
       }
     }

@@ -6,7 +6,7 @@
 
 namespace clusteragent::cli {
 
-int run_program(int argc, const char* const* argv, const RunAgent& run_agent) {
+int run_program(int argc, const char* const* argv, const RunAgent& run_agent, const RunWitness& run_witness) {
   Context context;
   if (const char* root = std::getenv("CLUSTERAGENT_ROOT")) context.paths.root = root;
   int exit_code = exit_success;
@@ -28,6 +28,7 @@ int run_program(int argc, const char* const* argv, const RunAgent& run_agent) {
   add_keygen(program);
   add_prints(program);
   add_explain(program);
+  add_witness(program, run_witness);
   add_version(program);
   try {
     app.parse(argc, argv);

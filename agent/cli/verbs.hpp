@@ -21,6 +21,7 @@ void add_config(const Program& program);
 void add_keygen(const Program& program);
 void add_prints(const Program& program);  // printi printw printe
 void add_explain(const Program& program);
+void add_witness(const Program& program, const RunWitness& run_witness);  // run status
 void add_version(const Program& program);
 
 }  // namespace clusteragent::cli

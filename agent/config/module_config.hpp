@@ -122,6 +122,13 @@ struct UserConfig {
   std::vector<std::pair<std::string, std::string>> variables;
 };
 
+/// The third voter of <check><splitbrain exec="witness">.
+struct WitnessConfig {
+  std::string ident;
+  IpAddress address;
+  std::uint16_t port = 0;
+};
+
 /// Why a configuration that is right cannot be started by this version.
 struct StartRefusal {
   std::string element;
@@ -135,6 +142,7 @@ struct ModuleConfig {
   std::vector<InterfaceConfig> interfaces;
   std::optional<ErrdConfig> errd;
   std::optional<RfsConfig> rfs;
+  std::optional<WitnessConfig> witness;
   std::optional<UserConfig> user;
   std::vector<StartRefusal> start_refusals;
   Section effective;

@@ -143,6 +143,17 @@ constexpr std::array attributes{
                  .description = "Upper bound for noticing what the kernel does not report at once. The death of a "
                                 "watched "
                                 "process is noticed without waiting for it."},
+    AttributeRow{.element = "splitbrain", .name = "ident", .type = Type::label, .is_required = true,
+                 .description = "Name of the witness in status and log."},
+    AttributeRow{.element = "splitbrain", .name = "exec", .type = Type::choice, .fallback = "ping",
+                 .allowed = "ping|witness",
+                 .description = "`witness`: a third voter, `clusteragent witness`, on another machine: never two "
+                                "primaries. `ping` (SafeKit's, which cannot promise that) is read, but a module that "
+                                "has it does not start in this version."},
+    AttributeRow{.element = "splitbrain", .name = "arg", .type = Type::text, .is_required = true,
+                 .description = "IP address of the witness; with `ping` the addresses to ask."},
+    AttributeRow{.element = "splitbrain", .name = "port", .type = Type::integer, .fallback = "9200", .minimum = 1,
+                 .maximum = 65535, .description = "UDP port of the witness."},
     AttributeRow{.element = "proc", .name = "name", .type = Type::process, .is_required = true,
                  .description = "Name of the process (any length) or, with `service=\"yes\"`, of the service. With "
                                 "`nameregex` only a label."},

@@ -20,6 +20,11 @@ struct Paths {
   std::string socket(const std::string& module) const { return run_dir(module) + "/control.sock"; }
   std::string log_dir(const std::string& module) const { return root + "/var/log/clusteragent/" + module; }
   std::string log_file(const std::string& module) const { return log_dir(module) + "/module.log"; }
+  // Of the witness, which serves modules of other machines.
+  std::string witness_keys_dir() const { return root + "/etc/clusteragent/witness.d"; }
+  std::string witness_var_dir() const { return root + "/var/lib/clusteragent-witness"; }
+  std::string witness_run_dir() const { return root + "/run/clusteragent-witness"; }
+  std::string witness_socket() const { return witness_run_dir() + "/control.sock"; }
 };
 
 /// A module's name becomes part of paths and of kernel objects: letters, digits, '_' and '-', at most 24 of them.

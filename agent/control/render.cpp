@@ -56,6 +56,16 @@ std::string since_text(const Json& local, std::int64_t report_age) {
   return since ? duration_text(*since + report_age) : std::string{unknown};
 }
 
+Cell witness_cell(const Json& witness) {
+  if (witness.empty()) return {unknown};
+  const std::string name = text(witness, "name");
+  if (!truth(witness, "answers").value_or(false)) return {name + " does not answer", Tint::red};
+  if (!truth(witness, "granted").value_or(false)) return {name + " " + text(witness, "says")};
+  const auto left = number(witness, "promise_left_ms");
+  if (left && *left > 0) return {fmt::format("{} promises this role for {}", name, duration_text(*left)), Tint::green};
+  return {name + " answers", Tint::green};
+}
+
 Row labelled(const char* label, Cell own, Cell peer) {
   return {{label}, std::move(own), std::move(peer)};
 }
@@ -89,6 +99,10 @@ std::vector<Row> node_rows(const Screen& screen) {
       labelled("restarts", {restarts_text(part(local, "restarts"))}, {restarts_text(part(theirs, "restarts"))}));
   add_optional("last failure", "last_script_failure", Tint::red);
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
+  if (!part(screen.own, "witness").empty()) {
+    rows.push_back(labelled("witness", witness_cell(part(screen.own, "witness")),
+                            is_current ? witness_cell(part(screen.report, "witness")) : Cell{unknown}));
+  }
   const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
   rows.push_back(
       labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));

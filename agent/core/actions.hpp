@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "agent/core/types.hpp"
+#include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
 
@@ -61,6 +61,12 @@ struct Reply {
   std::string message;  // a refusal names its reason and the command that overrides it
 };
 
+/// A datagram to the witness; lost ones are asked again by the core. Answered by WitnessAnswered with the same number.
+struct AskWitness {
+  std::uint64_t ask = 0;  // grows within one life of the agent
+  WitnessRequest request;
+};
+
 enum class Severity : char { critical = 'C', event = 'E', user = 'U', info = 'I' };
 /// One line for the operator.
 struct Note {
@@ -69,7 +75,7 @@ struct Note {
 };
 
 using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SetPermit, RevokePermit,
-                            RunScript, CancelScript, ArmWatch, DisarmWatch, Reply, Note>;
+                            RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, Reply, Note>;
 using ActionList = std::vector<Action>;
 
 }  // namespace clusteragent::core

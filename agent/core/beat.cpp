@@ -24,7 +24,7 @@ PeerStatus compose_status(const Machine& m) {
   const bool waits = m.phase == Phase::stopping || m.phase == Phase::stopped || m.phase == Phase::blocked ||
                      (m.phase == Phase::electing && m.waiting.yield_until);
   status.yields = waits && !m.holds_vip && !m.runs_service;
-  status.is_candidate = m.is_candidate;
+  status.is_candidate = m.is_candidate || is_proposal(m);
   status.insists = m.operator_insists;
   status.wish_id = m.wish_id;
   status.granted_wish_id = m.granted_wish_id;
@@ -38,10 +38,8 @@ void send_beat(Machine& m, bool is_probe) {
   frame.status.is_probe = is_probe;
   emit(m, frame);
   m.last_beat_at = m.now;
-  const bool may_renew = m.holds_vip && m.tenure.is_durable && !m.tenure.confirm_beat && !m.tenure.is_revoked;
-  if (!may_renew) return;
-  m.permit_until = m.now + permit_lease(m.policy);
-  emit(m, SetPermit{m.tenure.epoch, *m.permit_until});
+  note_claim(m);
+  renew_permit(m);
 }
 
 void reacquire_vip(Machine& m) {
@@ -54,6 +52,8 @@ void revoke_permit(Machine& m) {
   m.reacquire_at.reset();
   m.permit_until.reset();
   m.tenure.is_revoked = true;
+  m.tenure.mute_since.reset();
+  forget_promises(m);
   emit(m, RevokePermit{});
 }
 

@@ -46,6 +46,13 @@ std::string why_text(const Machine& m) {
   return std::string{describe(block)};
 }
 
+std::string witness_text(const Machine& m) {
+  if (!m.witness.heard_at || (m.witness.silent_since && m.now - *m.witness.silent_since >= m.policy.timeout)) {
+    return "does not answer";
+  }
+  return std::string{describe(m.witness.answer.refusal)};
+}
+
 std::string expand(const Machine& m, std::string_view text) {
   std::string expanded;
   while (!text.empty()) {
@@ -63,6 +70,8 @@ std::string expand(const Machine& m, std::string_view text) {
       expanded += silence_text(m);
     else if (key == "detail")
       expanded += m.detail;
+    else if (key == "witness")
+      expanded += witness_text(m);
     else if (key == "why")
       expanded += why_text(m);
     else
@@ -135,7 +144,29 @@ void ask_for_confirmation(Machine& m) {
   send_beat(m, true);
 }
 
+// With a witness nobody needs to be asked whether the role was lost: promises say it.
+void check_promises(Machine& m) {
+  if (!m.tenure.is_elected || m.tenure.is_revoked) return;
+  if (!has_quorum(m) && !m.tenure.mute_since) {
+    if (m.phase == Phase::leaving_primary) return revoke_permit(m);
+    if (!primary_phases.contains(m.phase)) return;
+    note(m, Severity::critical,
+         "no promise of the other node or the witness lives any more; the virtual IP is mute until one is renewed");
+    m.permit_until.reset();
+    m.tenure.mute_since = m.now;
+    m.witness.next_ask_at = m.now;
+    send_beat(m, true);
+  }
+  if (!m.tenure.mute_since || !has_quorum(m) || !primary_phases.contains(m.phase)) return;
+  m.tenure.mute_since.reset();
+  note(m, Severity::event, "the role is confirmed; the virtual IP answers again");
+  renew_permit(m);
+  if (m.holds_vip) reacquire_vip(m);
+  m.beat_wanted = true;
+}
+
 void check_permit(Machine& m) {
+  if (m.policy.has_witness) return check_promises(m);
   if (m.phase == Phase::taking_over && !m.holds_vip) {
     // Stood still on the way: what allowed the take-over is as old as the stall, so it is asked for again.
     if (m.now < m.last_beat_at + permit_lease(m.policy)) return;
@@ -250,6 +281,7 @@ void on_frame(Machine& m, const PeerStatus& status) {
     m.tenure.second_ready_since.reset();
   }
   on_wish(m);
+  take_peer_promise(m);
   check_confirmation(m);
   if (status.is_probe) answer_probe(m);
   if (wakes_candidate) m.beat_wanted = true;
@@ -299,7 +331,8 @@ struct Handler {
   }
 
   void operator()(const VipLost& event) const {
-    if (!m.holds_vip || !primary_phases.contains(m.phase) || m.tenure.confirm_beat || m.tenure.is_revoked) return;
+    if (!m.holds_vip || !primary_phases.contains(m.phase) || m.tenure.is_revoked) return;
+    if (m.tenure.confirm_beat || m.tenure.mute_since) return;
     note(m, Severity::critical, "the virtual IP " + event.address + " vanished from its interface; setting it again");
     reacquire_vip(m);
   }
@@ -345,6 +378,11 @@ struct Handler {
     if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
   }
 
+  void operator()(const WitnessAnswered& event) const {
+    on_witness_answer(m, event);
+    adopt_record(m, event.answer.record);
+  }
+
   void operator()(const OperatorRequest& event) const;
 };
 
@@ -387,12 +425,14 @@ void Handler::operator()(const OperatorRequest& event) const {
 }
 
 void send_due_beats(Machine& m) {
-  const bool probe = m.judge.take_due_probe(m.now);
+  const bool probe = m.judge.take_due_probe(m.now) || promise_probe_is_due(m);
   if (m.now >= m.next_beat_at) {
     m.beat_wanted = true;
     m.answers_left = answers_max;
-    // The primary, which has more to do, beats a little later by itself, so that it is the one to fall into step.
-    const Duration pulse = m.policy.pulse + (m.holds_vip ? m.policy.pulse / 32 : Duration::zero());
+    // The primary, which has more to do, beats a little later by itself, so that it is the one to fall into step. With
+    // a witness the other one does: its beat then carries the promise that the primary's beat has just asked for.
+    const bool is_later = m.holds_vip != m.policy.has_witness;
+    const Duration pulse = m.policy.pulse + (is_later ? m.policy.pulse / 32 : Duration::zero());
     // Beats that a stall has made late are not made up for.
     m.next_beat_at = std::max(m.next_beat_at + pulse, m.now + pulse / 2);
   }
@@ -436,10 +476,15 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   }
   check_permit(m);
   std::visit(Handler{m}, event);
+  if (m.policy.has_witness) {
+    check_promises(m);
+    renew_permit(m);
+  }
   check_confirmation(m);
   track_peer_loss(m);
   settle(m);
   send_due_beats(m);
+  ask_witness_if_due(m);
   m.due_at = next_deadline().value_or(now);
   m.out = nullptr;
 }
@@ -449,6 +494,7 @@ std::optional<Instant> Cluster::next_deadline() const {
   Instant earliest = m.next_beat_at;
   if (const auto verdict = m.judge.next_deadline(m.now)) earliest = std::min(earliest, *verdict);
   if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
+  if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
   return earliest;
 }
 

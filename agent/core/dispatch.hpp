@@ -15,6 +15,7 @@ struct Ports {
   ScriptPort& scripts;
   StatePort& state;
   WatchPort& watch;
+  WitnessPort& witness;
   OperatorPort& operators;
 };
 
@@ -44,6 +45,8 @@ inline void dispatch(const Action& action, const Ports& ports) {
           ports.watch.arm(typed.watch_class);
         else if constexpr (std::is_same_v<T, DisarmWatch>)
           ports.watch.disarm(typed.watch_class);
+        else if constexpr (std::is_same_v<T, AskWitness>)
+          ports.witness.ask(typed);
         else if constexpr (std::is_same_v<T, Reply>)
           ports.operators.reply(typed);
         else if constexpr (std::is_same_v<T, Note>)

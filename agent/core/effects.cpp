@@ -98,6 +98,7 @@ void begin_start_as_secondary(Machine& m) {
 }
 
 void begin_stopping(Machine& m) {
+  if (m.phase == Phase::leaving_primary) owe_release(m);
   want_running(m, false);
   m.is_candidate = false;
   m.operator_hold = m.operator_insists = m.operator_forces = false;
@@ -122,6 +123,7 @@ void begin_election(Machine& m) {
 
 void begin_waiting_after_leaving(Machine& m) {
   m.desired.was_primary = false;  // not before: a restart on the way out finds the application and the address
+  if (m.phase == Phase::leaving_primary) owe_release(m);
   m.waiting = {};
   m.waiting.block = m.leaving.block;
   m.waiting.block_text = m.leaving.block_text;
@@ -146,6 +148,14 @@ void block_on_old_data(Machine& m) {
   m.waiting = Waiting{BlockReason::not_up_to_date, {}, {}, {}};
 }
 
+void block_on_quorum(Machine& m) {
+  m.waiting = Waiting{BlockReason::no_quorum, {}, {}, {}};
+}
+
+void leave_without_quorum(Machine& m) {
+  leave_primary(m, {.destination = Destination::electing, .drops_vip_first = true, .action = "stopwait"});
+}
+
 void block_on_full_disk(Machine& m) {
   m.waiting = Waiting{BlockReason::service_failed, m.plan_failure, m.now + hold_first, {}};
 }
@@ -166,12 +176,14 @@ void hold_as_secondary(Machine& m) {
 
 void begin_take_over(Machine& m) {
   m.tenure = {};
+  m.tenure.is_forced = m.operator_forces;
   m.tenure.epoch = next_epoch(m);
   m.waiting = {};
   m.is_candidate = m.operator_insists = m.operator_forces = false;
   m.guard_released.reset();
   Plan plan = make_plan(m, ModuleState::alone, "start");
   plan.steps.push_back(Step{.kind = StepKind::persist_tenure});
+  if (m.policy.has_witness) plan.steps.push_back(Step{.kind = StepKind::obtain_quorum});
   plan.steps.push_back(Step{.kind = StepKind::acquire_vip});
   append_stops(plan.steps, m.running, groups_of_alone);
   append_transition(plan.steps);
@@ -180,6 +192,7 @@ void begin_take_over(Machine& m) {
 }
 
 void abandon_take_over(Machine& m) {
+  forget_promises(m);
   m.plan_active = false;
   m.plan = {};
   m.waiting = {};

@@ -3,7 +3,7 @@
 #include <string>
 #include <variant>
 
-#include "agent/core/types.hpp"
+#include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
 
@@ -58,9 +58,15 @@ struct OperatorRequest {
   std::string asked_by;      // for the log: user name or SYSTEM
   bool is_shutdown = false;  // stop because the agent or the machine goes down: the module starts again with the agent
 };
+/// An authenticated, fresh answer of the witness to the ask of that number.
+struct WitnessAnswered {
+  std::uint64_t ask = 0;
+  WitnessAnswer answer;
+};
 struct DeadlineReached {};
 
-using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged,
-                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, DeadlineReached>;
+using Event =
+    std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged, VipConflict, VipLost,
+                 ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered, DeadlineReached>;
 
 }  // namespace clusteragent::core

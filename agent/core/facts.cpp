@@ -32,6 +32,8 @@ std::optional<Instant> peer_verdict_on_us(const Machine& m) {
 // earlier is common under mere loss, and carrying it on says nothing about what the peer has heard since.
 bool peer_will_give_up(const Machine& m) {
   // Deaf, or was it this node that was silent? Only beats of the last half timeout can tell.
+  // The witness's promise keeps the deaf peer from taking over.
+  if (m.policy.has_witness && m.witness.promised_until && m.now < *m.witness.promised_until) return false;
   if (m.tenure.confirm_beat || m.now - m.awake_since < m.policy.timeout / 2) return false;
   const auto verdict = peer_verdict_on_us(m);
   return verdict && m.now >= *verdict && m.peer->heard_age >= m.policy.timeout - m.policy.timeout / 8;
@@ -51,6 +53,8 @@ bool guard_released(const Machine& m) {
 bool peer_does_not_lead(const Machine& m) {
   if (m.peer_is_incompatible) return false;
   if (peer_grants(m)) return true;
+  // Not agreed with the peer: that takes the witness's vote.
+  if (m.policy.has_witness && !witness_allows(m)) return false;
   if (guard_released(m)) return true;
   if (m.judge.is_silent(m.now)) return true;
   const bool was_harmless = m.peer && !is_primary(m.peer->state) && !m.peer->holds_vip && !m.peer->runs_service;
@@ -67,6 +71,8 @@ bool block_is_over(const Machine& m) {
       return !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
     case BlockReason::operator_hold:
       return !m.operator_hold;
+    case BlockReason::no_quorum:
+      return witness_allows(m) || peer_alive(m);
     case BlockReason::failover_off:
     case BlockReason::not_up_to_date:
       return m.operator_insists;
@@ -91,6 +97,8 @@ Facts gather_facts(const Machine& m) {
   f.peer_will_give_up_on_us = peer_will_give_up(m);
   f.may_lead = why_not_promotable(m) == BlockReason::none;
   f.peer_does_not_lead = peer_does_not_lead(m);
+  f.witness_withholds = m.policy.has_witness && witness_withholds(m);
+  f.quorum_is_lost = m.tenure.mute_since && m.now - *m.tenure.mute_since >= m.policy.timeout / 4;
   f.has_yielded = m.waiting.yield_until.has_value();
   f.hold_is_over = (!m.waiting.hold_until || m.now >= *m.waiting.hold_until) &&
                    (!m.waiting.yield_until || m.now >= *m.waiting.yield_until);
@@ -101,11 +109,12 @@ Facts gather_facts(const Machine& m) {
   f.forces = m.operator_forces;
   f.operator_hold = m.operator_hold;
   f.tenure_is_durable = m.tenure.is_durable;
+  f.is_elected = !is_proposal(m);
   f.holds_vip = m.holds_vip;
   f.former_life_remains = !m.desired.is_wanted && (m.holds_vip || m.runs_service);
   f.is_dropping_vip = m.tenure.is_revoked;
   f.block_is_over = block_is_over(m);
-  f.guard_released = guard_released(m);
+  f.guard_released = guard_released(m) && (!m.policy.has_witness || witness_allows(m));
   f.peer_stays_away = f.peer_is_alive && !f.peer_is_primary && f.peer_does_not_lead;
   f.destination = m.leaving.destination;
   f.is_administrator = !m.counts_restart;

@@ -18,6 +18,8 @@ struct Facts {
   // The way to primacy
   bool may_lead = false;            // nothing here forbids it
   bool peer_does_not_lead = false;  // no other node leads or may begin to
+  bool witness_withholds = false;   // there is a witness, and it gives this node no vote
+  bool quorum_is_lost = false;      // no promise lives, and asking again has not helped
   bool hold_is_over = false;        // back-off or yield time has passed
   bool has_yielded = false;
   bool is_blocked_by_hold = false;
@@ -27,6 +29,7 @@ struct Facts {
   bool forces = false;
   bool operator_hold = false;
   bool tenure_is_durable = false;
+  bool is_elected = false;  // two votes are there, or none is needed
   bool holds_vip = false;
   bool former_life_remains = false;  // stopped and not wanted, but a crash left the address or the application behind
   bool is_dropping_vip = false;      // its permit is revoked for good

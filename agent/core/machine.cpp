@@ -94,6 +94,7 @@ ModuleState module_state(const Machine& m) {
     case Phase::stopping:
       return ModuleState::wait;
     case Phase::taking_over:
+      return is_proposal(m) ? ModuleState::wait : ModuleState::alone;
     case Phase::alone:
       return ModuleState::alone;
     case Phase::prim:

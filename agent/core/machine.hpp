@@ -1,6 +1,7 @@
 #pragma once
 // Machine: what one core knows and is doing. Internal to agent/core: guards read Facts made from it, effects change it,
 // and nothing outside this folder sees it. Times are this node's CLOCK_BOOTTIME.
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
 #include "agent/core/plan.hpp"
+#include "agent/core/quorum.hpp"
 #include "agent/core/restart_budget.hpp"
 #include "agent/core/view.hpp"
 
@@ -34,7 +36,12 @@ struct Tenure {
   std::optional<std::uint64_t> confirm_beat;  // the permit lapsed: no renewal before the peer has heard this beat
   bool is_revoked = false;                    // on the way out: the permit is never renewed again
   Instant confirm_asked_at;                   // an answer counts as long as a permit from then would
-  bool fell_back = false;  // defaultprim: the swap to the preferred node has been tried for this peer
+  bool is_forced = false;                     // `prim --force`: holds without another vote until one is there
+  bool is_refused = false;                    // the witness voted against this epoch
+  bool is_elected = false;                    // two votes are there; before that it is a proposal, and says so
+  std::optional<Instant> quorum_wanted_since;
+  std::optional<Instant> mute_since;  // with a witness: the permit lapsed, no promise lives
+  bool fell_back = false;             // defaultprim: the swap to the preferred node has been tried for this peer
   Incarnation fell_back_to{};
   std::optional<Instant> second_ready_since;
 };
@@ -117,6 +124,11 @@ struct Machine {
   // The virtual IP vanished or was mute and is set again, outside of any plan
   std::optional<Token> reacquire_token;
   std::optional<Instant> reacquire_at;  // after a failure
+
+  // Votes
+  std::deque<SentBeat> claims;  // beats that leave the peer no way to lead; newest last
+  std::optional<Instant> peer_promised_until;
+  WitnessSight witness;
 
   // Network
   std::map<std::string, LinkState> links;

@@ -130,6 +130,8 @@ std::string_view name_of(BlockReason reason) {
       return "service_failed";
     case BlockReason::operator_hold:
       return "operator_hold";
+    case BlockReason::no_quorum:
+      return "no_quorum";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -156,6 +158,42 @@ std::string_view describe(BlockReason reason) {
       return "the application failed to start here";
     case BlockReason::operator_hold:
       return "the operator asked for the secondary role (clusteragent prim overrides)";
+    case BlockReason::no_quorum:
+      return "the other node is not heard and the witness does not vote for this one";
+  }
+  CLUSTERAGENT_ASSERT(false);
+}
+
+std::string_view name_of(WitnessVerb verb) {
+  switch (verb) {
+    case WitnessVerb::query:
+      return "query";
+    case WitnessVerb::renew:
+      return "renew";
+    case WitnessVerb::vote:
+      return "vote";
+    case WitnessVerb::release:
+      return "release";
+  }
+  CLUSTERAGENT_ASSERT(false);
+}
+
+std::string_view describe(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::none:
+      return "has nothing against it";
+    case Refusal::promised:
+      return "still promises the role to the other node";
+    case Refusal::outdated:
+      return "knows a newer primary";
+    case Refusal::voted:
+      return "has voted for the other node";
+    case Refusal::rebooted:
+      return "was rebooted and is silent until old promises have run out";
+    case Refusal::outside_sync_set:
+      return "knows that the other node holds writes which this one lacks";
+    case Refusal::not_stored:
+      return "cannot write its state file";
   }
   CLUSTERAGENT_ASSERT(false);
 }

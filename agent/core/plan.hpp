@@ -24,7 +24,16 @@ inline constexpr GroupSet groups_of_alone{.both = true, .prim = true, .second = 
 inline constexpr GroupSet groups_of_prim{.both = true, .prim = true, .second = false, .sec = false};
 inline constexpr GroupSet groups_of_second{.both = true, .prim = false, .second = true, .sec = true};
 
-enum class StepKind : std::uint8_t { persist_tenure, acquire_vip, release_vip, start_script, stop_script, arm, disarm };
+enum class StepKind : std::uint8_t {
+  persist_tenure,
+  obtain_quorum,
+  acquire_vip,
+  release_vip,
+  start_script,
+  stop_script,
+  arm,
+  disarm
+};
 
 struct Step {
   StepKind kind = StepKind::start_script;

@@ -53,6 +53,13 @@ class WatchPort {
   virtual void disarm(WatchClass) = 0;
 };
 
+class WitnessPort {
+ public:
+  virtual ~WitnessPort() = default;
+  /// Sends one datagram. Loss is normal and silent.
+  virtual void ask(const AskWitness&) = 0;  // answered by WitnessAnswered, or not at all
+};
+
 class OperatorPort {
  public:
   virtual ~OperatorPort() = default;

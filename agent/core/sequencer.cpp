@@ -68,7 +68,8 @@ bool issue_script(Machine& m, const Step& step) {
 void issue_acquire(Machine& m) {
   m.awaited = make_token(m);
   m.holds_vip = true;
-  m.permit_until = m.now + permit_lease(m.policy);
+  m.permit_until = promised_until(m);
+  CLUSTERAGENT_ASSERT(m.permit_until && *m.permit_until > m.now);
   emit(m, SetPermit{m.tenure.epoch, *m.permit_until});
   emit(m, AcquireVip{*m.awaited, m.tenure.epoch});
 }
@@ -90,6 +91,8 @@ Issue issue(Machine& m, const Step& step) {
       m.desired.was_primary = true;
       request_persist(m);
       return Issue::waits;
+    case StepKind::obtain_quorum:
+      return Issue::done;
     case StepKind::acquire_vip:
       if (!m.policy.has_vip) return Issue::done;
       issue_acquire(m);
@@ -143,6 +146,28 @@ void take_script_end(Machine& m, const Step step, const ActionFinished& finished
   if (!ok && step.fails_plan) m.plan_failure = m.last_script_failure;
 }
 
+enum class Votes : std::uint8_t { there, awaited, refused };
+
+// The peer answers a probe at once; the witness is asked at the end of this step and again and again.
+Votes count_votes(Machine& m) {
+  if (has_quorum(m)) {
+    m.tenure.is_elected = true;
+    return Votes::there;
+  }
+  if (!m.tenure.quorum_wanted_since) {
+    m.tenure.quorum_wanted_since = m.now;
+    m.witness.next_ask_at = m.now;
+    send_beat(m, true);
+  }
+  if (m.tenure.is_refused && !peer_alive(m)) {
+    m.plan_failure = "the witness did not vote for this node";
+    return Votes::refused;
+  }
+  if (m.now - *m.tenure.quorum_wanted_since < 2 * m.policy.timeout) return Votes::awaited;
+  m.plan_failure = "neither the other node nor the witness agreed in time";
+  return Votes::refused;
+}
+
 }  // namespace
 
 void begin_plan(Machine& m, Plan plan, bool lets_script_end) {
@@ -161,9 +186,10 @@ PlanEnd advance_plan(Machine& m) {
   while (m.plan_failure.empty() && !m.awaited && !m.plan.is_finished()) {
     const Step step = m.plan.steps[m.plan.next];
     if (is_script(step) && m.orphan_script) return PlanEnd::running;
-    // Stood still meanwhile: until the peer's word is there, nothing new is begun.
+    // Stood still meanwhile, or no promise lives: until somebody's word is there, nothing new is begun.
     const bool begins = step.kind == StepKind::start_script || step.kind == StepKind::acquire_vip;
-    if (begins && m.tenure.confirm_beat && primary_phases.contains(m.phase)) return PlanEnd::running;
+    const bool is_in_doubt = m.tenure.confirm_beat || m.tenure.mute_since;
+    if (begins && is_in_doubt && primary_phases.contains(m.phase)) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && m.persist_token) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && !m.persist_failure.empty() &&
         m.desired.record.epoch == m.tenure.epoch) {
@@ -171,6 +197,11 @@ PlanEnd advance_plan(Machine& m) {
       m.desired.record = m.durable.record;
       m.desired.was_primary = m.durable.was_primary;
       break;
+    }
+    if (step.kind == StepKind::obtain_quorum || (step.kind == StepKind::acquire_vip && m.policy.has_witness)) {
+      const Votes votes = count_votes(m);
+      if (votes == Votes::awaited) return PlanEnd::running;
+      if (votes == Votes::refused) break;
     }
     if (issue(m, step) == Issue::waits && step.kind == StepKind::persist_tenure) return PlanEnd::running;
     ++m.plan.next;

@@ -71,6 +71,7 @@ enum class BlockReason : std::uint8_t {
   awaiting_peer = 7,      // a primary is there or on its way; this node waits for it
   service_failed = 8,     // the application could not be started here; held back for a while
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
+  no_quorum = 10,         // the peer is lost and the witness does not give its vote
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -137,6 +138,7 @@ struct Policy {
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   bool has_vip = true;
+  bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was
   std::vector<std::string> checked_interfaces;  // link loss on one of them stops the primary

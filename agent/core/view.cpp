@@ -15,6 +15,8 @@ std::string doing(const Machine& m) {
   switch (step.kind) {
     case StepKind::persist_tenure:
       return "writing epoch " + std::to_string(m.tenure.epoch.value());
+    case StepKind::obtain_quorum:
+      return "asking the other node and the witness for their votes";
     case StepKind::acquire_vip:
       return "setting the virtual IP";
     case StepKind::release_vip:
@@ -36,6 +38,9 @@ std::string remedy(const Machine& m) {
     case BlockReason::failover_off:
     case BlockReason::operator_hold:
       return "clusteragent prim";
+    case BlockReason::no_quorum:
+      return "bring the witness or the other node back; clusteragent prim --force only if the other node is off for "
+             "sure";
     case BlockReason::not_up_to_date:
       return "start the other node, or clusteragent prim --force (loses its writes)";
     case BlockReason::interface_down:
@@ -63,6 +68,17 @@ PeerView view_peer(const Machine& m) {
   return view;
 }
 
+WitnessView view_witness(const Machine& m) {
+  WitnessView view;
+  view.is_configured = m.policy.has_witness;
+  view.heard_at = m.witness.heard_at;
+  view.is_silent = m.witness.silent_since && m.now - *m.witness.silent_since >= m.policy.timeout;
+  view.answer = m.witness.answer;
+  view.promised_until = m.witness.promised_until;
+  view.peer_promised_until = m.peer_promised_until;
+  return view;
+}
+
 }  // namespace
 
 View make_view(const Machine& m) {
@@ -85,6 +101,7 @@ View make_view(const Machine& m) {
   view.restarts_max = m.budget.max();
   view.restart_window_ends = m.budget.window_ends();
   view.peer = view_peer(m);
+  view.witness = view_witness(m);
   if (peer_alive(m)) view.config_matches = m.peer->config_hash == m.policy.config_hash;
   return view;
 }

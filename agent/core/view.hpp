@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/core/types.hpp"
+#include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
 
@@ -16,6 +16,15 @@ struct PeerView {
   bool is_incompatible = false;  // speaks another protocol version
   Instant last_heard;            // meaningful when was_ever_heard
   PeerStatus status;             // as last heard
+};
+
+struct WitnessView {
+  bool is_configured = false;
+  bool is_silent = false;                      // it owes an answer for longer than the timeout
+  std::optional<Instant> heard_at;             // nullopt: never
+  WitnessAnswer answer;                        // its newest; meaningful when heard_at is there
+  std::optional<Instant> promised_until;       // its promise to this node, as counted here
+  std::optional<Instant> peer_promised_until;  // the other node's
 };
 
 struct View {
@@ -38,6 +47,7 @@ struct View {
   std::optional<Instant> restart_window_ends;
   std::optional<bool> config_matches;  // nullopt while the peer is unknown
   PeerView peer;
+  WitnessView witness;
 };
 
 }  // namespace clusteragent::core

@@ -39,6 +39,17 @@ class NoWatch : public core::WatchPort {
   void disarm(core::WatchClass) override {}
 };
 
+/// A module without a witness asks none.
+class NoWitness : public core::WitnessPort {
+ public:
+  void ask(const core::AskWitness&) override {}
+};
+
+NoWitness& no_witness() {
+  static NoWitness instance;
+  return instance;
+}
+
 NoWatch& no_watch() {
   static NoWatch instance;
   return instance;
@@ -73,6 +84,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
   // The socket first: it also keeps a second agent of the same module out, before anything of the first is touched.
   if (const Status opened = agent->open_control(); !opened) return opened.error();
   if (const Status opened = agent->open_transport(); !opened) return opened.error();
+  if (const Status opened = agent->open_witness(); !opened) return opened.error();
   if (const Status opened = agent->open_vip(); !opened) return opened.error();
   agent->open_scripts();
   if (const Status opened = agent->open_watch(); !opened) return opened.error();
@@ -190,10 +202,11 @@ void Agent::build_driver() {
   policy.checked_interfaces = checked_interfaces_;
   core::VipPort& vip = vip_ ? static_cast<core::VipPort&>(*vip_) : *no_vip_;
   core::WatchPort& watch = watch_ ? static_cast<core::WatchPort&>(*watch_) : no_watch();
+  core::WitnessPort& witness = witness_ ? static_cast<core::WitnessPort&>(*witness_) : no_witness();
   driver_ = std::make_unique<Driver>(
       io_, core::Cluster{std::move(policy), setup_.durable, platform::boottime_now()},
-      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, *this}, [this] { transport_->drain(); },
-      [this] { after_step(); });
+      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, *this},
+      [this] { transport_->drain(); }, [this] { after_step(); });
 }
 
 void Agent::start() {
@@ -275,7 +288,8 @@ Json Agent::own_status() const {
   // Three reports may be lost, and a heartbeat may be as late as its timeout, before a fact counts as old.
   const Duration stale_after = std::max<Duration>(2 * tick_interval_max, setup_.config.heart.timeout);
   const control::NodeIdentity identity{setup_.module, setup_.node_name(), setup_.peer_name(), std::string{version}};
-  Json json = control::status_of(driver_->view(), identity, now, stale_after);
+  const core::View view = driver_->view();
+  Json json = control::status_of(view, identity, now, stale_after);
   json["vip"] = Json::array();
   for (const std::string& address : addresses_) json["vip"].push_back({{"address", address}});
   if (vip_) {
@@ -290,6 +304,7 @@ Json Agent::own_status() const {
     for (const watch::ProcReport& report : watch_->report()) json["processes"].push_back(process_status(report));
   }
   json["warnings"] = warnings_;
+  add_witness_status(json, view.witness, now);
   return json;
 }
 

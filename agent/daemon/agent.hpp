@@ -18,6 +18,7 @@
 #include "agent/transport/heartbeat_transport.hpp"
 #include "agent/vip/virtual_ip.hpp"
 #include "agent/watch/process_watch.hpp"
+#include "agent/witness/client.hpp"
 
 namespace clusteragent::daemon {
 
@@ -38,6 +39,9 @@ class Agent : private core::OperatorPort {
   Status open_vip();
   Status open_watch();
   Status open_control();
+  // agent_witness.cpp
+  Status open_witness();
+  void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
   // agent_guard.cpp
@@ -62,6 +66,7 @@ class Agent : private core::OperatorPort {
   ServiceManager service_manager_;
   std::unique_ptr<StateWriter> state_;
   std::unique_ptr<transport::HeartbeatTransport> transport_;
+  std::unique_ptr<witness::WitnessClient> witness_;  // null: the module has none
   std::unique_ptr<vip::VirtualIp> vip_;
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;

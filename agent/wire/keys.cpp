@@ -23,6 +23,8 @@ std::string_view label_of(Purpose purpose) {
       return "clusteragent guard release v1";
     case Purpose::report:
       return "clusteragent report v1";
+    case Purpose::witness:
+      return "clusteragent witness v1";
   }
   CLUSTERAGENT_ASSERT(false);
 }

@@ -22,6 +22,7 @@ void Recorder::on_event(World& world, NodeId node, const core::Event& event) {
     note_script_end(world, node, *finished);
   } else if (!std::holds_alternative<core::FrameReceived>(event) &&
              !std::holds_alternative<core::DeadlineReached>(event) &&
+             !std::holds_alternative<core::WitnessAnswered>(event) &&
              !std::holds_alternative<core::PeerProcessGone>(event) &&
              !std::holds_alternative<core::PeerIncompatible>(event)) {
     say(world, letter_of(node), "* " + simulation::describe(event));
@@ -65,6 +66,12 @@ void Recorder::on_action(World& world, NodeId node, const core::Action& action) 
       say(world, who,
           fmt::format("  persist epoch {} of {}", persist->state.record.epoch.value(),
                       letter_of(persist->state.record.holder)));
+    }
+  } else if (const auto* ask = std::get_if<core::AskWitness>(&action)) {
+    const bool is_worth_a_line = ask->request.verb == core::WitnessVerb::vote && ask->request.record.epoch != voted_;
+    if (is_worth_a_line) {
+      voted_ = ask->request.record.epoch;
+      say(world, who, fmt::format("  ask the witness to vote for epoch {}", voted_.value()));
     }
   } else if (const auto* reply = std::get_if<core::Reply>(&action)) {
     say(world, who, fmt::format("  {}: {}", reply->is_accepted ? "accepted" : "refused", reply->message));

@@ -27,6 +27,7 @@ class Recorder final : public simulation::Observer {
   std::vector<std::string> lines_;
   std::array<core::Record, simulation::hosts> records_;
   std::array<std::vector<std::pair<Token, std::string>>, simulation::hosts> pending_;
+  Epoch voted_;
   std::string served_by_ = "nobody";
 };
 

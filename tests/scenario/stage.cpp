@@ -177,6 +177,8 @@ Status Stage::option(const std::string& key, const std::string& value) {
     policy.has_script.fill(value == "all");
   } else if (key == "absent" && node_of(value)) {
     absent_ = node_of(value);
+  } else if (key == "witness") {
+    policy.has_witness = setup_.promise.is_single = value == "on";
   } else if (key == "guard") {
     setup_.host[0].has_guard = setup_.host[1].has_guard = value == "on";
   } else if (key == "errd") {
@@ -205,6 +207,9 @@ Status Stage::act_on_world(const Words& words) {
   if (word == "status") {
     report_status();
     return success();
+  }
+  if (word == "witness") {
+    return act_on_witness(words);
   }
   const auto node = words.size() > 1 ? node_of(words[1]) : std::nullopt;
   if (!node) {
@@ -246,6 +251,25 @@ Status Stage::cut(const Words& words, int change) {
       int& cuts = world_->network().link(node, PathId{path}).cuts;
       cuts = std::max(0, cuts + (is_cut ? change : 0));
     }
+  }
+  return success();
+}
+
+Status Stage::act_on_witness(const Words& words) {
+  // witness down | up | reboot | cut A | join A
+  simulation::Witness& witness = world_->witness();
+  const std::string how = words.size() > 1 ? words[1] : "";
+  const NodeId node = words.size() > 2 ? node_of(words[2]).value_or(NodeId{0}) : NodeId{0};
+  if (how == "down") {
+    witness.stop();
+  } else if (how == "up") {
+    witness.start();
+  } else if (how == "reboot") {
+    witness.reboot(milliseconds{100});
+  } else if ((how == "cut" || how == "join") && words.size() > 2) {
+    witness.set_cut(node, how == "cut");
+  } else {
+    return wrong("`witness " + how + "` is no command");
   }
   return success();
 }

@@ -28,6 +28,7 @@ class Stage {
   Status option(const std::string& key, const std::string& value);
   void raise_curtain();
   Status act_on_world(const Words& words);
+  Status act_on_witness(const Words& words);
   Status act_on_host(const Words& words, simulation::Host& host);
   Status act_on_parts(const Words& words, simulation::Host& host);
   Status cut(const Words& words, int change);

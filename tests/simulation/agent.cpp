@@ -139,7 +139,7 @@ void Agent::step(const core::Event& event) {
 void Agent::carry_out(const core::Action& action) {
   world_.trace().line(world_.now(), letter_of(host_.self()), {fingerprint(action)}, [&] { return describe(action); });
   world_.tell([&](Observer& observer) { observer.on_action(world_, host_.self(), action); });
-  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this});
+  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this});
   world_.changed();
 }
 
@@ -232,6 +232,10 @@ void Agent::persist(const core::PersistState& wanted) {
     world.host(self).agent()->post(
         core::ActionFinished{token, outcome, outcome == core::Outcome::success ? "" : "no space left on device"});
   });
+}
+
+void Agent::ask(const core::AskWitness& question) {
+  world_.witness().send(host_.self(), life_, question);
 }
 
 void Agent::reply(const core::Reply&) {}

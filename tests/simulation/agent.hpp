@@ -25,6 +25,7 @@ class Agent final : public core::HeartbeatPort,
                     public core::ScriptPort,
                     public core::StatePort,
                     public core::WatchPort,
+                    public core::WitnessPort,
                     public core::OperatorPort {
  public:
   /// A stopped process finds at most this much waiting: what a socket buffer and an event queue hold.
@@ -58,6 +59,7 @@ class Agent final : public core::HeartbeatPort,
   void persist(const core::PersistState&) override;
   void arm(core::WatchClass) override;
   void disarm(core::WatchClass) override;
+  void ask(const core::AskWitness&) override;
   void reply(const core::Reply&) override;
   void note(const core::Note&) override;
 

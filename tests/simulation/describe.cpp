@@ -69,6 +69,10 @@ struct EventText {
     return fmt::format("operator {}{}{}", name_of(e.verb), e.force ? " --force" : "",
                        e.identity.empty() ? "" : " -i " + e.identity);
   }
+  std::string operator()(const core::WitnessAnswered& e) const {
+    return fmt::format("witness answers {}: {}, {}", e.ask,
+                       e.answer.is_granted ? "granted" : describe(e.answer.refusal), describe_record(e.answer.record));
+  }
   std::string operator()(const core::DeadlineReached&) const { return "deadline"; }
 };
 
@@ -97,6 +101,9 @@ struct ActionText {
   }
   std::string operator()(const core::DisarmWatch& a) const {
     return fmt::format("-> disarm watch {}", name_of(a.watch_class));
+  }
+  std::string operator()(const core::AskWitness& a) const {
+    return fmt::format("-> ask witness {}: {} {}", a.ask, name_of(a.request.verb), describe_record(a.request.record));
   }
   std::string operator()(const core::Reply& a) const {
     return fmt::format("-> reply {}: {}", a.is_accepted ? "accepted" : "refused", a.message);
@@ -143,6 +150,9 @@ struct ActionNumber {
   std::uint64_t operator()(const core::CancelScript& a) const { return mix({a.token.value()}); }
   std::uint64_t operator()(const core::ArmWatch& a) const { return static_cast<std::uint64_t>(a.watch_class); }
   std::uint64_t operator()(const core::DisarmWatch& a) const { return static_cast<std::uint64_t>(a.watch_class); }
+  std::uint64_t operator()(const core::AskWitness& a) const {
+    return mix({a.ask, static_cast<std::uint64_t>(a.request.verb), a.request.record.epoch.value()});
+  }
   std::uint64_t operator()(const core::Reply& a) const {
     return mix({a.request.value(), a.is_accepted, number_of(a.message)});
   }
@@ -160,6 +170,9 @@ struct EventNumber {
     return mix({e.request.value(), static_cast<std::uint64_t>(e.verb), e.force});
   }
   std::uint64_t operator()(const core::PeerGuardReleased& e) const { return e.epoch.value(); }
+  std::uint64_t operator()(const core::WitnessAnswered& e) const {
+    return mix({e.ask, e.answer.is_granted, static_cast<std::uint64_t>(e.answer.refusal)});
+  }
   template <typename Other>
   std::uint64_t operator()(const Other&) const {
     return 0;

@@ -17,7 +17,7 @@ namespace {
 /// S8: in a planned move the scripts of one side have ended before start_prim of the other begins.
 class StopBeforeStart final : public Observer {
  public:
-  explicit StopBeforeStart(const Setup& setup) : is_single_{setup.promise.is_single} {}
+  explicit StopBeforeStart(const Setup& setup) : is_single_{setup.promise.is_safe_path_kept} {}
 
   void on_transition(World& world, NodeId node, const core::View& before, const core::View& after) override {
     if (core::is_primary(before.state) || !core::is_primary(after.state)) {

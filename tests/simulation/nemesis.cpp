@@ -17,12 +17,13 @@ constexpr Duration service_manager_patience = std::chrono::seconds{20};
 
 std::string_view name_of(FaultKind kind) {
   constexpr std::array<std::string_view, fault_kinds> names{
-      "agent_crash",      "host_crash",          "agent_pause",  "host_stall",      "host_stall_clock_stops",
-      "path_cut",         "path_cut_one_way",    "all_cut",      "all_cut_one_way", "path_loss",
-      "slow_link",        "flapping_path",       "disk_hang",    "disk_full",       "script_fails",
-      "script_hangs",     "script_ignores_term", "service_dies", "garp_lost",       "vip_taken_away",
-      "vip_add_fails",    "stranger_on_vip",     "link_down",    "guard_dead",      "other_version",
-      "operator_command", "agent_shutdown"};
+      "agent_crash",      "host_crash",          "agent_pause",     "host_stall",      "host_stall_clock_stops",
+      "path_cut",         "path_cut_one_way",    "all_cut",         "all_cut_one_way", "path_loss",
+      "slow_link",        "flapping_path",       "disk_hang",       "disk_full",       "script_fails",
+      "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
+      "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
+      "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
+      "witness_loss"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -69,7 +70,7 @@ PathId Nemesis::some_path() {
 }
 
 bool Nemesis::may_touch(PathId path) const {
-  return !world_.setup().promise.is_single || path.value() != world_.setup().safe_path;
+  return !world_.setup().promise.is_safe_path_kept || path.value() != world_.setup().safe_path;
 }
 
 template <typename Begin, typename End>
@@ -87,6 +88,7 @@ void Nemesis::strike(FaultKind kind) {
   strike_network(kind, node);
   strike_storage_and_scripts(kind, node);
   strike_address(kind, node);
+  strike_witness(kind, node);
   if (kind == FaultKind::operator_command) {
     strike_with_command(node);
   }
@@ -285,6 +287,27 @@ void Nemesis::strike_address(FaultKind kind, NodeId node) {
   }
 }
 
+void Nemesis::strike_witness(FaultKind kind, NodeId node) {
+  Witness& witness = world_.witness();
+  switch (kind) {
+    case FaultKind::witness_restart:
+      witness.restart(some_time());
+      break;
+    case FaultKind::witness_reboot:
+      witness.reboot(some_time());
+      break;
+    case FaultKind::witness_cut:
+      witness.cut(node, some_time());
+      break;
+    case FaultKind::witness_loss:
+      for_a_while(
+          lasting(), [&] { witness.set_loss(node, heavy_loss_ppm); }, [&witness, node] { witness.set_loss(node, 0); });
+      break;
+    default:
+      break;
+  }
+}
+
 void Nemesis::strike_with_command(NodeId node) {
   constexpr std::array<core::Verb, 7> verbs{core::Verb::start, core::Verb::stop,      core::Verb::restart,
                                             core::Verb::swap,  core::Verb::stopstart, core::Verb::prim,
@@ -308,6 +331,7 @@ void Nemesis::strike_with_command(NodeId node) {
 void Nemesis::heal() {
   world_.network().heal(true);
   world_.set_garp_loss(0);
+  world_.witness().heal();
   for (std::uint8_t node = 0; node < hosts; node++) {
     Host& host = world_.host(NodeId{node});
     host.disk().set_full(false);

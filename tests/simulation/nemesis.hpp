@@ -27,6 +27,7 @@ class Nemesis {
   void strike_network(FaultKind kind, NodeId node);
   void strike_storage_and_scripts(FaultKind kind, NodeId node);
   void strike_address(FaultKind kind, NodeId node);
+  void strike_witness(FaultKind kind, NodeId node);
   void strike_with_command(NodeId node);
   /// The service manager stops the agent in good order and starts it again, as an upgrade does.
   void shut_down(Host& host);

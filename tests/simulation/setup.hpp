@@ -78,8 +78,12 @@ enum class FaultKind : std::uint8_t {
   other_version,
   operator_command,
   agent_shutdown,
+  witness_restart,
+  witness_reboot,
+  witness_cut,
+  witness_loss,
 };
-constexpr std::size_t fault_kinds = 27;
+constexpr std::size_t fault_kinds = 31;
 std::string_view name_of(FaultKind);
 
 struct Plan {
@@ -93,7 +97,8 @@ struct Plan {
 
 /// What a profile promises; the invariants that apply follow from it.
 struct Promise {
-  bool is_single = false;               // some path always lives: never two kernels that answer (S1, S2)
+  bool is_single = false;               // never two kernels that answer (S1, S2)
+  bool is_safe_path_kept = false;       // ... because some path always lives
   bool has_failovers = false;           // over many seeds some must happen
   bool never_changes_roles = false;     // false-failover profile
   bool only_operator_promotes = false;  // failover="off"
@@ -108,6 +113,7 @@ struct Setup {
   std::size_t safe_path = 0;  // never touched by faults where Promise::is_single
   Timing timing;
   std::array<HostSetup, hosts> host{};
+  Span witness_delay{microseconds{100}, milliseconds{1}};
   std::uint32_t garp_loss_ppm = 0;
   core::FailureAction failure_action = core::FailureAction::restart;  // of errd for the application
   Duration probe_interval = milliseconds{20};

@@ -5,9 +5,18 @@
 namespace clusteragent::simulation {
 namespace {
 
-constexpr std::array<std::string_view, variants> names{
-    "none",    "fence_off",   "lease_too_long", "early_acknowledge",  "drop_after_announce",
-    "amnesia", "probes_lost", "stale_frames",   "guard_speaks_first", "deaf_to_demotion"};
+constexpr std::array<std::string_view, variants> names{"none",
+                                                       "fence_off",
+                                                       "lease_too_long",
+                                                       "early_acknowledge",
+                                                       "drop_after_announce",
+                                                       "amnesia",
+                                                       "probes_lost",
+                                                       "stale_frames",
+                                                       "guard_speaks_first",
+                                                       "deaf_to_demotion",
+                                                       "promises_ignored",
+                                                       "talks_after_reboot"};
 
 }  // namespace
 

@@ -19,8 +19,10 @@ enum class Variant : std::uint8_t {
   stale_frames,         // old frames are let in again under fresh numbers: no replay protection
   guard_speaks_first,   // the guard reports the release before it has released
   deaf_to_demotion,     // a demoted node keeps its address and its permit
+  promises_ignored,     // the witness votes although it has promised the role to the other node
+  talks_after_reboot,   // the witness answers at once when it has forgotten its promises
 };
-constexpr std::size_t variants = 10;
+constexpr std::size_t variants = 12;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

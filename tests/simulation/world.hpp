@@ -14,6 +14,7 @@
 #include "tests/simulation/setup.hpp"
 #include "tests/simulation/trace.hpp"
 #include "tests/simulation/variant.hpp"
+#include "tests/simulation/witness.hpp"
 
 namespace clusteragent::simulation {
 
@@ -43,6 +44,7 @@ class World {
   EventQueue& queue() { return queue_; }
   Network& network() { return network_; }
   Lan& lan() { return lan_; }
+  Witness& witness() { return witness_; }
   Trace& trace() { return trace_; }
   Host& host(NodeId node) { return *hosts_[node.value()]; }
   const Host& host(NodeId node) const { return *hosts_[node.value()]; }
@@ -82,6 +84,7 @@ class World {
   Trace trace_;
   Network network_;
   Lan lan_;
+  Witness witness_{*this};
   std::uint32_t garp_loss_ppm_;
   std::array<std::unique_ptr<Host>, hosts> hosts_;
   std::vector<Observer*> observers_;

@@ -14,11 +14,13 @@ PATIENCE_S = 60
 EXPECTED = [
     "sbin/clusteragent", "libexec/clusteragent/clusteragent-guard", "lib/clusteragent/safe/safekit",
     "lib/clusteragent/lib/clusteragent.sh", "lib/systemd/system/clusteragent@.service",
-    "lib/sysusers.d/clusteragent.conf", "lib/tmpfiles.d/clusteragent.conf", "share/man/man8/clusteragent.8",
+    "lib/systemd/system/clusteragent-witness.service", "lib/sysusers.d/clusteragent.conf",
+    "lib/tmpfiles.d/clusteragent.conf", "share/man/man8/clusteragent.8",
     "share/man/man5/clusteragent-userconfig.5", "share/bash-completion/completions/clusteragent",
     "share/clusteragent/modules/mysql/userconfig.xml", "share/clusteragent/modules/mysql/bin/start_prim",
     "share/clusteragent/modules/generic/userconfig.xml", "share/doc/clusteragent/operating.md",
-    "share/doc/clusteragent/reference.md", "etc/clusteragent/modules"]
+    "share/doc/clusteragent/reference.md", "share/doc/clusteragent/witness.md", "etc/clusteragent/modules",
+    "etc/clusteragent/witness.d"]
 EXECUTABLE = ["sbin/clusteragent", "lib/clusteragent/safe/safekit", "share/clusteragent/modules/mysql/bin/start_prim"]
 
 
@@ -60,10 +62,17 @@ class Packaging(unittest.TestCase):
                 self.assertIn("ExecStart=/usr/sbin/clusteragent run", file.read())
 
     def test_the_unit_is_clean(self):
-        unit = self.at("lib/systemd/system/clusteragent@.service")
-        # Manual pages are found by man(1) only once they are installed for the whole machine.
-        done = run("systemd-analyze", "verify", "--man=no", unit)
-        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        for name in ("clusteragent@.service", "clusteragent-witness.service"):
+            # Manual pages are found by man(1) only once they are installed for the whole machine.
+            done = run("systemd-analyze", "verify", "--man=no", self.at("lib/systemd/system/" + name))
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""), name)
+
+    def test_the_witness_keeps_its_promises_over_a_restart_and_has_no_privilege(self):
+        text = self.read("lib/systemd/system/clusteragent-witness.service")
+        for line in ("Type=notify", "RuntimeDirectoryPreserve=yes", "StateDirectory=clusteragent-witness",
+                     "CapabilityBoundingSet=", "NoNewPrivileges=yes", "ProtectSystem=strict"):
+            self.assertRegex(text, f"(?m)^{re.escape(line)}$")
+        self.assertNotRegex(text, "(?m)^ProcSubset=", "hides the boot id")
 
     def test_the_unit_lets_the_guard_and_the_application_live(self):
         text = self.read("lib/systemd/system/clusteragent@.service")

@@ -40,7 +40,8 @@ class CommandLine : public testing::Test {
                                     [this](const daemon::RunOptions& options) {
                                       ran_ = options;
                                       return 0;
-                                    });
+                                    },
+                                    {});
     std::fflush(stdout);
     outcome.out = testing::internal::GetCapturedStdout();
     outcome.error = testing::internal::GetCapturedStderr();

@@ -25,7 +25,7 @@ class ConfigVerb : public testing::Test {
     for (const std::string& word : words) arguments.push_back(word.c_str());
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    const int code = cli::run_program(static_cast<int>(arguments.size()), arguments.data(), {});
+    const int code = cli::run_program(static_cast<int>(arguments.size()), arguments.data(), {}, {});
     std::fflush(stdout);
     out_ = testing::internal::GetCapturedStdout();
     error_ = testing::internal::GetCapturedStderr();

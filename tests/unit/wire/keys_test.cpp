@@ -51,7 +51,7 @@ TEST(DerivedKey, follows_hkdf) {
 TEST(DerivedKey, differs_by_purpose_and_module) {
   const Key key = generate_key();
   std::vector<Key> all;
-  for (const auto purpose : {Purpose::heartbeat, Purpose::guard_release, Purpose::report}) {
+  for (const auto purpose : {Purpose::heartbeat, Purpose::guard_release, Purpose::report, Purpose::witness}) {
     for (const char* module : {"mysql", "mail", ""}) all.push_back(derive_key(key, purpose, module));
   }
   std::sort(all.begin(), all.end());

@@ -38,15 +38,17 @@ USERCONFIG = """<safe>
         </interface>
       </interface_list>
     </vip>
+    {check_section}
     {errd}
     <user nicestoptimeout="{nicestoptimeout}" forcestoptimeout="{forcestoptimeout}" logging="userlog"/>
   </service>
 </safe>
 """
+WITNESS = """<check><splitbrain ident="witness" exec="witness" arg="10.77.1.20"/></check>"""
 ONE_NETWORK = '<heartbeat name="default"/>'
 DEFAULTS = {"defaultprim": "alone", "maxloop": 3, "failover": "on", "pulse": 50, "timeout": 300, "check": "on",
             "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "",
-            "nicestoptimeout": 20, "forcestoptimeout": 10}
+            "check_section": "", "nicestoptimeout": 20, "forcestoptimeout": 10}
 
 
 class LabError(Exception):
@@ -167,6 +169,19 @@ class Lab:
     def wait_served_by(self, node, patience_s=START_PATIENCE_S):
         if not wait_for(lambda: self.served_by() == node, patience_s):
             raise LabError(f"the client is served by {self.served_by()}, not {node}, after {patience_s:g} s")
+
+    # --- the witness ------------------------------------------------------------------------------
+
+    def start_witness(self):
+        """The third voter, on its own host; it knows this cluster by its key."""
+        self.sandbox.share_key()
+        root = self.sandbox.root("witness")
+        keys = os.path.join(root, "etc/clusteragent/witness.d")
+        os.makedirs(keys, exist_ok=True)
+        key = os.path.join(keys, "lab.key")
+        shutil.copyfile(os.path.join(self.sandbox.root("node1"), "etc/clusteragent/cluster.key"), key)
+        os.chmod(key, 0o600)
+        self.sandbox.boot("witness", [agent_binary(), "--root", root, "witness", "run"])
 
     # --- the cluster agent ------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ TEST_F(VoterTest, gives_one_vote_an_epoch) {
   ASSERT_EQ(ask(vote(3)), Refusal::none);
   now = now + lease;
   WitnessRequest same_epoch = vote(3);
-  same_epoch.from = a;
+  same_epoch.from = same_epoch.record.holder = a;
   EXPECT_EQ(ask(same_epoch), Refusal::voted);
   EXPECT_EQ(ask(vote(2)), Refusal::voted) << "nor one of an earlier epoch";
   EXPECT_FALSE(last.must_store);

@@ -485,6 +485,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   settle(m);
   send_due_beats(m);
   ask_witness_if_due(m);
+  note_witness(m);
   m.due_at = next_deadline().value_or(now);
   m.out = nullptr;
 }

@@ -205,6 +205,20 @@ bool promise_probe_is_due(const Machine& m) {
   return due && m.now >= *due;
 }
 
+void note_witness(Machine& m) {
+  const bool is_silent = m.witness.silent_since && m.now - *m.witness.silent_since >= m.policy.timeout;
+  if (is_silent == m.witness.is_noted_silent) return;
+  m.witness.is_noted_silent = is_silent;
+  if (is_silent) {
+    note(
+        m, Severity::critical,
+        "the witness does not answer; while that is so, the death of one node stops the service: look at it there with "
+        "clusteragent witness status, and at the network to it");
+  } else {
+    note(m, Severity::event, "the witness answers");
+  }
+}
+
 std::optional<Instant> next_witness_deadline(const Machine& m) {
   if (!m.policy.has_witness || (m.phase == Phase::stopped && !m.witness.released_at)) return std::nullopt;
   Instant earliest = m.witness.next_ask_at;

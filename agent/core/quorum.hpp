@@ -27,6 +27,7 @@ struct WitnessSight {
   std::uint64_t answered = 0;             // its number
   std::optional<Instant> allowed_at;      // when the question was asked to which it said that it would vote for us
   std::optional<Instant> promised_until;  // counted from the asking
+  bool is_noted_silent = false;           // the log says so
   std::optional<Instant> released_at;     // we have let go then and it does not know yet
 };
 
@@ -57,6 +58,8 @@ void take_peer_promise(Machine& m);
 bool promise_probe_is_due(const Machine& m);
 void on_witness_answer(Machine& m, const WitnessAnswered& event);
 void ask_witness_if_due(Machine& m);
+/// Says when the witness falls silent and when it is back: it is needed only when something else has failed already.
+void note_witness(Machine& m);
 std::optional<Instant> next_witness_deadline(const Machine& m);
 /// Extends the permit as far as promises reach.
 void renew_permit(Machine& m);

@@ -8,7 +8,7 @@
    What answers for the virtual IP is the kernel, by the permit; an agent that crashes leaves it until it ends.
    VARIANT 1: the witness votes although it has promised. VARIANT 2: a rebooted witness is not silent.
    VARIANT 3: a secondary seeks the role while its own promise lives. VARIANT 4: a new life of a primary's agent promises
-   while the kernel still answers. Each must break the assertion. */
+   while the kernel still answers. VARIANT 5: a node that seeks the role itself promises. Each must break the assertion. */
 
 #ifndef VARIANT
 #define VARIANT 0
@@ -97,7 +97,7 @@ proctype Node(byte me) {
        fi }
   /* The other one, heard seeking or leading, is promised to be left alone: not while this one seeks or leads, and not
      while its kernel still has the permit of a former life (VARIANT 4). */
-  :: atomic { role[me] == idle && (VARIANT == 4 || !permit(me)) && role[other] != idle -> grant(other, me) }
+  :: atomic { (role[me] == idle || VARIANT == 5) && (VARIANT == 4 || !permit(me)) && role[other] != idle -> grant(other, me) }
   /* Grants arrive, or what they promised has ended meanwhile. */
   :: atomic { late[index(me, other)] && promise[other] == me && role[me] != idle -> learn(me, other) }
   :: atomic { late[index(me, W)] && promise[W] == me && role[me] != idle -> learn(me, W) }

@@ -67,6 +67,26 @@ struct AskWitness {
   WitnessRequest request;
 };
 
+/// The data of this node is the service's from now on. Solo: writes are acknowledged without the other node.
+struct LeadData {
+  Token token;
+  Epoch epoch;
+  bool is_solo = false;
+};
+/// The data of this node follows that of the primary.
+struct FollowData {
+  Token token;
+  Epoch epoch;
+};
+/// The other node is recorded as out of date: writes are acknowledged without it.
+struct AllowSolo {
+  Epoch epoch;
+};
+/// Neither any more; nothing is acknowledged after the answer.
+struct ReleaseData {
+  Token token;
+};
+
 enum class Severity : char { critical = 'C', event = 'E', user = 'U', info = 'I' };
 /// One line for the operator.
 struct Note {
@@ -75,7 +95,8 @@ struct Note {
 };
 
 using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SetPermit, RevokePermit,
-                            RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, Reply, Note>;
+                            RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, LeadData, FollowData, AllowSolo,
+                            ReleaseData, Reply, Note>;
 using ActionList = std::vector<Action>;
 
 }  // namespace clusteragent::core

@@ -16,7 +16,9 @@ PeerStatus compose_status(const Machine& m) {
   }
   status.state = module_state(m);
   status.activity = activity(m);
-  status.record = m.durable.record;
+  status.record = record_on_disk(m);
+  status.proposal = proposal_to_tell(m);
+  status.voted = highest_epoch_of(m.durable);
   status.holds_vip = m.holds_vip;
   status.runs_service = m.runs_service;
   status.blocked = why_not_promotable(m);

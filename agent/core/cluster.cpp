@@ -188,7 +188,7 @@ void check_permit(Machine& m) {
 }
 
 void check_confirmation(Machine& m) {
-  if (!m.tenure.confirm_beat || !primary_phases.contains(m.phase)) return;
+  if (!m.tenure.confirm_beat || !primary_phases.contains(m.phase) || is_superseded(m)) return;
   const bool peer_confirms = peer_alive(m) && m.peer->heard_incarnation == m.policy.incarnation &&
                              m.peer->heard_beat >= *m.tenure.confirm_beat && !is_primary(m.peer->state);
   // That the peer's agent is gone is not enough: it may have taken over before it died, and its kernel answers still.
@@ -199,6 +199,10 @@ void check_confirmation(Machine& m) {
     return;
   }
   m.tenure.confirm_beat.reset();
+  if (!peer_confirms && is_undecided(m)) {
+    m.tenure.is_superseded = true;
+    return;
+  }
   if (!m.holds_vip) return;
   note(m, Severity::event,
        peer_confirms ? "the peer confirms that it did not take over; the virtual IP answers again"
@@ -209,12 +213,6 @@ void check_confirmation(Machine& m) {
 }
 
 // ---- the peer
-
-void adopt_record(Machine& m, const Record& seen) {
-  if (primary_phases.contains(m.phase) || !is_newer(seen, m.desired.record)) return;
-  m.desired.record = seen;
-  request_persist(m);
-}
 
 void note_peer(Machine& m, const PeerStatus* before) {
   const PeerStatus& status = *m.peer;
@@ -273,7 +271,9 @@ void on_frame(Machine& m, const PeerStatus& status) {
   m.peer_is_incompatible = false;
   m.judge.heard(m.now);
   if (is_primary(status.state)) m.guard_released.reset();
+  take_acceptance(m, status.record);
   adopt_record(m, status.record);
+  vote_for_peer(m);
   note_peer(m, before ? &*before : nullptr);
   if (status.state == ModuleState::second && status.activity == Activity::ready) {
     if (!m.tenure.second_ready_since) m.tenure.second_ready_since = m.now;
@@ -383,6 +383,9 @@ struct Handler {
     adopt_record(m, event.answer.record);
   }
 
+  void operator()(const ProviderSynced& event) const { on_provider_synced(m, event); }
+  void operator()(const ProviderBehind& event) const { on_provider_behind(m, event); }
+
   void operator()(const OperatorRequest& event) const;
 };
 
@@ -474,6 +477,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
     m.judge.listen_anew(now);
     m.awake_since = now;
   }
+  if (now - m.due_at >= m.policy.timeout / 2) note_stall(m);
   check_permit(m);
   std::visit(Handler{m}, event);
   if (m.policy.has_witness) {
@@ -482,6 +486,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   }
   check_confirmation(m);
   track_peer_loss(m);
+  update_sync_set(m);
   settle(m);
   send_due_beats(m);
   ask_witness_if_due(m);

@@ -16,6 +16,7 @@ struct Ports {
   StatePort& state;
   WatchPort& watch;
   WitnessPort& witness;
+  ProviderPort& provider;
   OperatorPort& operators;
 };
 
@@ -47,6 +48,14 @@ inline void dispatch(const Action& action, const Ports& ports) {
           ports.watch.disarm(typed.watch_class);
         else if constexpr (std::is_same_v<T, AskWitness>)
           ports.witness.ask(typed);
+        else if constexpr (std::is_same_v<T, LeadData>)
+          ports.provider.lead(typed);
+        else if constexpr (std::is_same_v<T, FollowData>)
+          ports.provider.follow(typed);
+        else if constexpr (std::is_same_v<T, AllowSolo>)
+          ports.provider.allow_solo(typed);
+        else if constexpr (std::is_same_v<T, ReleaseData>)
+          ports.provider.release(typed);
         else if constexpr (std::is_same_v<T, Reply>)
           ports.operators.reply(typed);
         else if constexpr (std::is_same_v<T, Note>)

@@ -27,9 +27,11 @@ void on_persist_finished(Machine& m, Outcome outcome, const std::string& detail)
   if (outcome == Outcome::success) {
     m.durable = m.persist_in_flight;
     m.persist_failure.clear();
-    if (m.tenure.epoch == m.durable.record.epoch && m.durable.record.holder == m.policy.self) {
-      m.tenure.is_durable = true;
-    }
+    if (is_tenure_on_disk(m)) m.tenure.is_durable = true;
+    // Nobody else votes; what was given up meanwhile was never led on.
+    if (!m.policy.has_witness && primary_phases.contains(m.phase)) accept_own_proposal(m);
+    // The peer waits to hear that its proposal is on this disk.
+    if (m.policy.mirrors_data) m.beat_wanted = true;
     request_persist(m);
     return;
   }
@@ -38,7 +40,7 @@ void on_persist_finished(Machine& m, Outcome outcome, const std::string& detail)
   }
   m.persist_failure = detail;
   // The failed write may have reached the disk all the same: its epoch is spent.
-  m.epoch_floor = std::max(m.epoch_floor, m.persist_in_flight.record.epoch);
+  m.epoch_floor = std::max(m.epoch_floor, highest_epoch_of(m.persist_in_flight));
   m.persist_retry_at = m.now + persist_retry_after;
 }
 

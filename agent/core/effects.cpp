@@ -49,6 +49,7 @@ void leave_primary(Machine& m, const Departure& departure) {
                         departure.action);
   if (departure.drops_vip_first) plan.steps.push_back(Step{.kind = StepKind::release_vip});
   append_stops(plan.steps, m.running, wanted);
+  append_release_data(plan.steps, m.policy);
   if (!departure.drops_vip_first) plan.steps.push_back(Step{.kind = StepKind::release_vip});
   append_transition(plan.steps);
   begin_plan(m, std::move(plan), departure.lets_script_end);
@@ -64,6 +65,7 @@ void leave_second(Machine& m, Destination destination, std::string_view action) 
   const GroupSet wanted = destination == Destination::electing ? groups_between_roles : groups_of_none;
   Plan plan = make_plan(m, ModuleState::wait, action);
   append_stops(plan.steps, m.running, wanted);
+  append_release_data(plan.steps, m.policy);
   append_transition(plan.steps);
   begin_plan(m, std::move(plan));
   m.is_candidate = false;
@@ -84,6 +86,7 @@ void begin_start(Machine& m) {
   plan.steps.push_back(Step{.kind = StepKind::release_vip});
   append_transition(plan.steps);
   append_prestart(plan.steps, m.policy);
+  append_release_data(plan.steps, m.policy);
   begin_plan(m, std::move(plan));
 }
 
@@ -106,6 +109,7 @@ void begin_stopping(Machine& m) {
   plan.steps.push_back(Step{.kind = StepKind::release_vip});  // of a former life, where prestart did not get that far
   append_stops(plan.steps, m.running, groups_of_none);
   append_poststop(plan.steps);
+  append_release_data(plan.steps, m.policy);
   begin_plan(m, std::move(plan));
 }
 
@@ -124,6 +128,9 @@ void begin_election(Machine& m) {
 void begin_waiting_after_leaving(Machine& m) {
   m.desired.was_primary = false;  // not before: a restart on the way out finds the application and the address
   if (m.phase == Phase::leaving_primary) owe_release(m);
+  // What made it give way was seen by a primary, which adopts nothing; the next frame may be long in coming.
+  if (m.peer) adopt_record(m, m.peer->record);
+  adopt_record(m, m.witness.answer.record);
   m.waiting = {};
   m.waiting.block = m.leaving.block;
   m.waiting.block_text = m.leaving.block_text;
@@ -146,6 +153,10 @@ void block_on_operator_hold(Machine& m) {
 }
 void block_on_old_data(Machine& m) {
   m.waiting = Waiting{BlockReason::not_up_to_date, {}, {}, {}};
+}
+
+void block_on_first_start(Machine& m) {
+  m.waiting = Waiting{BlockReason::first_start, {}, {}, {}};
 }
 
 void block_on_quorum(Machine& m) {
@@ -176,6 +187,7 @@ void hold_as_secondary(Machine& m) {
 
 void begin_take_over(Machine& m) {
   m.tenure = {};
+  begin_data_tenure(m);
   m.tenure.is_forced = m.operator_forces;
   m.tenure.epoch = next_epoch(m);
   m.waiting = {};
@@ -186,6 +198,7 @@ void begin_take_over(Machine& m) {
   if (m.policy.has_witness) plan.steps.push_back(Step{.kind = StepKind::obtain_quorum});
   plan.steps.push_back(Step{.kind = StepKind::acquire_vip});
   append_stops(plan.steps, m.running, groups_of_alone);
+  if (m.policy.mirrors_data) plan.steps.push_back(Step{.kind = StepKind::lead_data});
   append_transition(plan.steps);
   append_starts(plan.steps, m.running, groups_of_alone);
   begin_plan(m, std::move(plan));
@@ -193,6 +206,7 @@ void begin_take_over(Machine& m) {
 
 void abandon_take_over(Machine& m) {
   forget_promises(m);
+  if (m.policy.mirrors_data) owe_release(m);
   m.plan_active = false;
   m.plan = {};
   m.waiting = {};
@@ -221,8 +235,7 @@ void continue_alone(Machine& m) {
 }
 
 void renumber_tenure(Machine& m) {
-  m.desired.record = Record{next_epoch(m), Revision{0}, m.policy.self, m.desired.record.sync_set};
-  request_persist(m);
+  propose(m, Record{next_epoch(m), Revision{0}, m.policy.self, newest_wish(m).sync_set});
 }
 
 void begin_restart(Machine& m) {
@@ -298,6 +311,7 @@ void begin_joining(Machine& m) {
   Plan plan = make_plan(m, ModuleState::second, "start");
   append_stops(plan.steps, m.running, groups_of_second);
   append_transition(plan.steps);
+  if (m.policy.mirrors_data) plan.steps.push_back(Step{.kind = StepKind::follow_data});
   append_starts(plan.steps, m.running, groups_of_second);
   begin_plan(m, std::move(plan));
 }
@@ -326,6 +340,7 @@ void leave_second_to_rejoin(Machine& m) {
   // The scripts of every role are run again, not only those that the waiting role lacks.
   m.plan.steps.clear();
   append_stops(m.plan.steps, m.running, groups_of_none);
+  append_release_data(m.plan.steps, m.policy);
 }
 
 void leave_second_after_failed_start(Machine& m) {

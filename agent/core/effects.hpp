@@ -18,6 +18,7 @@ void block_on_interface(Machine& m);
 void block_on_incompatible_peer(Machine& m);
 void block_on_operator_hold(Machine& m);
 void block_on_old_data(Machine& m);
+void block_on_first_start(Machine& m);
 void block_on_quorum(Machine& m);
 void leave_without_quorum(Machine& m);
 void block_on_full_disk(Machine& m);

@@ -36,6 +36,8 @@ bool peer_let_go(const PeerStatus& peer) {
 bool wants_to_lead(const Machine& m) {
   const bool may_by_phase = m.phase == Phase::electing || secondary_phases.contains(m.phase);
   if (!may_by_phase || !peer_alive(m) || is_primary(m.peer->state)) return false;
+  // It waits for this node's vote, and may have led on it already.
+  if (m.peer->proposal && !m.peer->is_candidate) return false;
   if (m.phase == Phase::electing && m.waiting.yield_until) return false;
   return why_not_promotable(m) == BlockReason::none;
 }

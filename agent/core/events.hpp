@@ -63,10 +63,20 @@ struct WitnessAnswered {
   std::uint64_t ask = 0;
   WitnessAnswer answer;
 };
+/// Of the provider of the primary: the other node has every write of this tenure on its disk, and from now on a write
+/// is acknowledged only when it is there as well.
+struct ProviderSynced {
+  Epoch epoch;
+};
+/// Of the provider of the primary: the other node is not reached any more; writes wait until AllowSolo.
+struct ProviderBehind {
+  Epoch epoch;
+  std::string reason;
+};
 struct DeadlineReached {};
 
-using Event =
-    std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged, VipConflict, VipLost,
-                 ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered, DeadlineReached>;
+using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged,
+                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered,
+                           ProviderSynced, ProviderBehind, DeadlineReached>;
 
 }  // namespace clusteragent::core

@@ -73,8 +73,13 @@ bool block_is_over(const Machine& m) {
       return !m.operator_hold;
     case BlockReason::no_quorum:
       return witness_allows(m) || peer_alive(m);
-    case BlockReason::failover_off:
     case BlockReason::not_up_to_date:
+      return m.desired.record.sync_set.contains(m.policy.self) && (peer_alive(m) || !peer_may_have_gone_on(m));
+    case BlockReason::undecided:
+      return !is_undecided(m);
+    case BlockReason::first_start:
+      return !is_first_start(m);
+    case BlockReason::failover_off:
       return m.operator_insists;
     default:
       return true;
@@ -92,8 +97,9 @@ Facts gather_facts(const Machine& m) {
   f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > m.tenure.epoch;
   f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
   f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;
-  f.peer_holds_newer_record =
-      f.peer_is_alive && m.peer->record.epoch > std::max(m.tenure.epoch, m.desired.record.epoch);
+  const Epoch own_epoch = std::max(m.tenure.epoch, highest_epoch_of(m.desired));
+  f.peer_holds_newer_record = f.peer_is_alive && std::max(m.peer->record.epoch, m.peer->voted) > own_epoch;
+  f.is_superseded = is_superseded(m);
   f.peer_will_give_up_on_us = peer_will_give_up(m);
   f.may_lead = why_not_promotable(m) == BlockReason::none;
   f.peer_does_not_lead = peer_does_not_lead(m);
@@ -122,6 +128,8 @@ Facts gather_facts(const Machine& m) {
       f.is_administrator || m.policy.restart_window == Duration::zero() || m.budget.used(m.now) < m.budget.max();
   f.fall_back_is_due = fall_back_is_due(m);
   f.is_up_to_date = m.desired.record.sync_set.contains(m.policy.self);
+  f.peer_may_have_gone_on = peer_may_have_gone_on(m);
+  f.is_first_start = is_first_start(m);
   return f;
 }
 
@@ -133,6 +141,7 @@ std::optional<Instant> next_fact_deadline(const Machine& m) {
   consider(m.waiting.hold_until);
   consider(m.waiting.yield_until);
   consider(m.persist_retry_at);
+  consider(next_sync_deadline(m));
   consider(m.reacquire_at);
   for (const auto& [name, link] : m.links) {
     if (!link.has_link) consider(link.since + link_settle(m.policy));

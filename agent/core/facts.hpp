@@ -14,6 +14,7 @@ struct Facts {
   bool peer_is_second = false;         // alive and in SECOND
   bool peer_can_take_over = false;     // alive, SECOND and promotable
   bool peer_holds_newer_record = false;
+  bool is_superseded = false;  // the other node was elected after this one, and has writes that this one lacks
   bool peer_will_give_up_on_us = false;  // it is deaf to this node and about to take over
   // The way to primacy
   bool may_lead = false;            // nothing here forbids it
@@ -35,9 +36,11 @@ struct Facts {
   bool is_dropping_vip = false;      // its permit is revoked for good
   bool fall_back_is_due = false;     // defaultprim names the peer, and it is ready
   bool is_up_to_date = false;
-  bool block_is_over = false;                       // what held the node in WAIT NotReady is gone
-  bool guard_released = false;                      // the peer's guard said so
-  bool peer_stays_away = false;                     // alive, not primary and not about to be
+  bool peer_may_have_gone_on = false;  // it had the data as well when this node last knew, and nobody else can tell
+  bool is_first_start = false;         // no data was ever mirrored: which node has it is the operator's to say
+  bool block_is_over = false;          // what held the node in WAIT NotReady is gone
+  bool guard_released = false;         // the peer's guard said so
+  bool peer_stays_away = false;        // alive, not primary and not about to be
   Destination destination = Destination::electing;  // of a leaving phase
   // The event
   bool is_administrator = false;  // the request carries no -i identity

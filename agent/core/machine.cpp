@@ -57,12 +57,13 @@ Machine::Machine(Policy given, const DurableState& loaded, Instant at)
       budget{policy.restarts_max, policy.restart_window, loaded.restarts_used, loaded.restart_window_left, at},
       durable{loaded},
       desired{loaded},
-      epoch_floor{loaded.record.epoch},
+      epoch_floor{highest_epoch_of(loaded)},
       judge{policy.pulse, policy.timeout, at},
       next_beat_at{at},
       last_beat_at{at},
       awake_since{at},
       due_at{at} {
+  sync.is_proposal_inherited = loaded.proposal.has_value();
   // A former life may have left the application running; only prestart proves the contrary.
   runs_service = loaded.was_primary;
   // Neither is the virtual IP known to be gone: the guard may have died as well.
@@ -147,9 +148,9 @@ Duration permit_lease(const Policy& policy) {
 }
 
 Epoch next_epoch(const Machine& m) {
-  std::uint64_t highest = std::max(m.durable.record.epoch.value(), m.desired.record.epoch.value());
+  std::uint64_t highest = std::max(highest_epoch_of(m.durable).value(), highest_epoch_of(m.desired).value());
   highest = std::max(highest, m.epoch_floor.value());
-  if (m.peer) highest = std::max(highest, m.peer->record.epoch.value());
+  if (m.peer) highest = std::max({highest, m.peer->record.epoch.value(), m.peer->voted.value()});
   std::uint64_t next = highest + 1;
   if ((next & 1U) != m.policy.self.value()) ++next;
   return Epoch{next};
@@ -163,6 +164,8 @@ BlockReason why_not_promotable(const Machine& m) {
   }
   if (m.peer_is_incompatible) return BlockReason::peer_incompatible;
   if (!m.desired.record.sync_set.contains(m.policy.self)) return BlockReason::not_up_to_date;
+  if (is_first_start(m)) return BlockReason::first_start;
+  if (is_undecided(m)) return BlockReason::undecided;
   if (!links_are_up(m)) return BlockReason::interface_down;
   if (m.operator_hold) return BlockReason::operator_hold;
   if (secondary_phases.contains(m.phase) && !m.policy.failover) return BlockReason::failover_off;

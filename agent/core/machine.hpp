@@ -14,6 +14,7 @@
 #include "agent/core/plan.hpp"
 #include "agent/core/quorum.hpp"
 #include "agent/core/restart_budget.hpp"
+#include "agent/core/sync_set.hpp"
 #include "agent/core/view.hpp"
 
 namespace clusteragent::core {
@@ -38,6 +39,7 @@ struct Tenure {
   Instant confirm_asked_at;                   // an answer counts as long as a permit from then would
   bool is_forced = false;                     // `prim --force`: holds without another vote until one is there
   bool is_refused = false;                    // the witness voted against this epoch
+  bool is_superseded = false;                 // the witness knows a newer primary
   bool is_elected = false;                    // two votes are there; before that it is a proposal, and says so
   std::optional<Instant> quorum_wanted_since;
   std::optional<Instant> mute_since;  // with a witness: the permit lapsed, no promise lives
@@ -129,6 +131,7 @@ struct Machine {
   std::deque<SentBeat> claims;  // beats that leave the peer no way to lead; newest last
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
+  SyncSight sync;
 
   // Network
   std::map<std::string, LinkState> links;

@@ -132,6 +132,10 @@ std::string_view name_of(BlockReason reason) {
       return "operator_hold";
     case BlockReason::no_quorum:
       return "no_quorum";
+    case BlockReason::first_start:
+      return "first_start";
+    case BlockReason::undecided:
+      return "undecided";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -149,7 +153,7 @@ std::string_view describe(BlockReason reason) {
     case BlockReason::interface_down:
       return "an interface with check=\"on\" has no link";
     case BlockReason::not_up_to_date:
-      return "this node lacks writes that the other one acknowledged";
+      return "this node lacks writes that the other one acknowledged, or may lack them";
     case BlockReason::peer_incompatible:
       return "the peer speaks no protocol version that this agent speaks";
     case BlockReason::awaiting_peer:
@@ -160,6 +164,10 @@ std::string_view describe(BlockReason reason) {
       return "the operator asked for the secondary role (clusteragent prim overrides)";
     case BlockReason::no_quorum:
       return "the other node is not heard and the witness does not vote for this one";
+    case BlockReason::first_start:
+      return "no node was ever primary (clusteragent prim, on the node that has the data)";
+    case BlockReason::undecided:
+      return "which node has the newest data is known to the other node or the witness only";
   }
   CLUSTERAGENT_ASSERT(false);
 }

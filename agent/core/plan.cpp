@@ -32,6 +32,10 @@ void append_stops(std::vector<Step>& steps, GroupSet running, GroupSet wanted) {
   if (running.both && !wanted.both) append(WatchClass::both, ScriptKind::stop_both);
 }
 
+void append_release_data(std::vector<Step>& steps, const Policy& policy) {
+  if (policy.mirrors_data) steps.push_back(Step{.kind = StepKind::release_data});
+}
+
 void append_transition(std::vector<Step>& steps) {
   steps.push_back(Step{.kind = StepKind::start_script, .script = ScriptKind::transition});
 }

@@ -27,6 +27,9 @@ inline constexpr GroupSet groups_of_second{.both = true, .prim = false, .second 
 enum class StepKind : std::uint8_t {
   persist_tenure,
   obtain_quorum,
+  lead_data,
+  follow_data,
+  release_data,
   acquire_vip,
   release_vip,
   start_script,
@@ -55,6 +58,8 @@ struct Plan {
 
 /// Steps that stop what runs and is not wanted, graceful first.
 void append_stops(std::vector<Step>& steps, GroupSet running, GroupSet wanted);
+/// After the application was stopped.
+void append_release_data(std::vector<Step>& steps, const Policy& policy);
 void append_transition(std::vector<Step>& steps);
 void append_starts(std::vector<Step>& steps, GroupSet running, GroupSet wanted);
 /// Cleans up after a former life: prestart where the module has one, else every stop script.

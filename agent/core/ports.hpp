@@ -60,6 +60,16 @@ class WitnessPort {
   virtual void ask(const AskWitness&) = 0;  // answered by WitnessAnswered, or not at all
 };
 
+/// What mirrors the data; never called where Policy::mirrors_data is false.
+class ProviderPort {
+ public:
+  virtual ~ProviderPort() = default;
+  virtual void lead(const LeadData&) = 0;      // answered by ActionFinished
+  virtual void follow(const FollowData&) = 0;  // answered by ActionFinished
+  virtual void allow_solo(const AllowSolo&) = 0;
+  virtual void release(const ReleaseData&) = 0;  // answered by ActionFinished
+};
+
 class OperatorPort {
  public:
   virtual ~OperatorPort() = default;

@@ -24,6 +24,13 @@ Duration ask_gap(const Machine& m) {
   return std::max<Duration>(std::min(m.policy.pulse, m.policy.timeout / 8), ask_gap_min);
 }
 
+// What the witness is asked about: a proposal that is on disk and waits for its second voter, else what is known.
+Record record_to_ask_of(const Machine& m, WitnessVerb verb) {
+  const auto proposal = proposal_on_disk(m);
+  const bool claims = verb == WitnessVerb::renew || verb == WitnessVerb::vote;
+  return claims && proposal ? *proposal : record_on_disk(m);
+}
+
 bool claims_primacy(const Machine& m) {
   // On the way out the application is stopped under the address, which answers until then.
   const bool leaves = m.phase == Phase::leaving_primary && (m.holds_vip || m.runs_service);
@@ -43,12 +50,14 @@ bool doubts_peer(const Machine& m) {
 WitnessVerb wanted_verb(const Machine& m) {
   if (m.witness.released_at) return WitnessVerb::release;
   if (!claims_primacy(m)) return WitnessVerb::query;
-  return is_proposal(m) && !m.tenure.is_refused ? WitnessVerb::vote : WitnessVerb::renew;
+  if (!is_proposal(m)) return WitnessVerb::renew;
+  // A renewal says that this node was elected; after a refusal that is the other node's to decide.
+  return m.tenure.is_refused ? WitnessVerb::query : WitnessVerb::vote;
 }
 
 Duration ask_interval(const Machine& m, WitnessVerb verb) {
   const bool is_pressing = verb == WitnessVerb::vote || verb == WitnessVerb::release || seeks_primacy(m) ||
-                           doubts_peer(m) || m.tenure.mute_since;
+                           doubts_peer(m) || m.tenure.mute_since || proposal_to_tell(m);
   if (is_pressing) return ask_gap(m);
   if (verb == WitnessVerb::renew) return std::max<Duration>(m.policy.pulse, m.policy.timeout / 4);
   return std::max<Duration>(m.policy.timeout, look_interval_min);
@@ -59,10 +68,10 @@ void ask(Machine& m, WitnessVerb verb) {
   WitnessRequest request;
   request.verb = verb;
   request.from = m.policy.self;
-  request.record = m.durable.record;
+  request.record = record_to_ask_of(m, verb);
   request.lease = m.policy.timeout;
   request.is_forced = m.tenure.is_forced;
-  witness.asks.push_back({witness.next_number, m.now, verb, m.durable.record.epoch});
+  witness.asks.push_back({witness.next_number, m.now, verb, request.record});
   if (witness.asks.size() > asks_max) witness.asks.pop_front();
   if (!witness.silent_since) witness.silent_since = m.now;
   emit(m, AskWitness{witness.next_number++, request});
@@ -74,8 +83,11 @@ void take_refusal(Machine& m, const WitnessSight::Ask& asked, const WitnessAnswe
   if (asked.verb == WitnessVerb::query) witness.allowed_at.reset();
   // A promise to the other node runs out, and a rebooted witness speaks again: worth asking once more.
   const bool is_final = answer.refusal != Refusal::promised && answer.refusal != Refusal::rebooted;
-  if (asked.verb == WitnessVerb::vote && asked.epoch == m.tenure.epoch && is_final) m.tenure.is_refused = true;
+  if (asked.verb == WitnessVerb::vote && asked.record.epoch == m.tenure.epoch && is_final) m.tenure.is_refused = true;
   if (asked.verb == WitnessVerb::renew && answer.refusal != Refusal::rebooted) witness.promised_until.reset();
+  // The other node was elected; what it acknowledged is not here.
+  const bool is_over = is_newer(answer.record, asked.record) && answer.record.holder != m.policy.self;
+  if (asked.verb == WitnessVerb::renew && is_over && m.policy.mirrors_data) m.tenure.is_superseded = true;
   // When it says how long, the next question comes just then.
   if (answer.retry_after > Duration::zero()) {
     const Instant later = m.now + answer.retry_after + ask_gap_min;
@@ -96,7 +108,13 @@ std::optional<Instant> next_promise_probe(const Machine& m) {
 }  // namespace
 
 std::optional<Instant> promised_until(const Machine& m) {
-  if (!m.policy.has_witness || m.tenure.is_forced) return m.now + permit_lease(m.policy);
+  // Once both others count this node's data alone as the newest, nobody can be elected but this node.
+  const bool needs_no_promise = !m.policy.has_witness || m.tenure.is_forced || has_open_end(m);
+  if (needs_no_promise) return m.now + permit_lease(m.policy);
+  return promised_by_others(m);
+}
+
+std::optional<Instant> promised_by_others(const Machine& m) {
   std::optional<Instant> until = m.peer_promised_until;
   if (m.witness.promised_until && (!until || *m.witness.promised_until > *until)) until = m.witness.promised_until;
   return until;
@@ -150,6 +168,8 @@ void take_peer_promise(Machine& m) {
   // in its kernel or running, no promise covers (tests/model, variant 4).
   if (!m.policy.has_witness || is_primary(peer.state) || peer.is_candidate) return;
   if (peer.holds_vip || peer.runs_service) return;
+  // A proposal of a former life may be the truth, and its voters' word stands against this node's role.
+  if (peer.proposal) return;
   if (peer.heard_incarnation != m.policy.incarnation) return;
   const auto heard = std::find_if(m.claims.begin(), m.claims.end(),
                                   [&](const SentBeat& sent) { return sent.beat == peer.heard_beat; });
@@ -171,6 +191,7 @@ void on_witness_answer(Machine& m, const WitnessAnswered& event) {
   witness.silent_since.reset();
   witness.answer = event.answer;
   witness.answered = event.ask;
+  take_acceptance(m, event.answer.record);
   if (!event.answer.is_granted) return take_refusal(m, what, event.answer);
   switch (what.verb) {
     case WitnessVerb::query:
@@ -179,7 +200,7 @@ void on_witness_answer(Machine& m, const WitnessAnswered& event) {
     case WitnessVerb::renew:
     case WitnessVerb::vote:
       // Of another tenure, or of one that is over: the lease runs out by itself.
-      if (what.epoch != m.durable.record.epoch || !claims_primacy(m)) break;
+      if (what.record.epoch != record_to_ask_of(m, what.verb).epoch || !claims_primacy(m)) break;
       witness.promised_until = what.at + permit_lease(m.policy);
       m.tenure.is_forced = false;
       break;

@@ -16,7 +16,7 @@ struct WitnessSight {
     std::uint64_t number = 0;
     Instant at;
     WitnessVerb verb = WitnessVerb::query;
-    Epoch epoch;
+    Record record;
   };
   std::deque<Ask> asks;  // newest last, at most asks_max
   std::uint64_t next_number = 1;
@@ -40,6 +40,8 @@ struct SentBeat {
 /// Until when no other node can become primary: the longer of the peer's and the witness's promise. Without a witness
 /// it is what a heartbeat sent now is worth.
 std::optional<Instant> promised_until(const Machine& m);
+/// The same, of real promises alone.
+std::optional<Instant> promised_by_others(const Machine& m);
 bool has_quorum(const Machine& m);
 /// A tenure that waits for its second vote: nobody takes it for a primary, and nobody may lead on it.
 bool is_proposal(const Machine& m);

@@ -87,12 +87,23 @@ Issue issue(Machine& m, const Step& step) {
     case StepKind::persist_tenure:
       if (m.tenure.is_durable) return Issue::done;
       m.persist_failure.clear();
-      m.desired.record = Record{m.tenure.epoch, Revision{0}, m.policy.self, m.desired.record.sync_set};
       m.desired.was_primary = true;
-      request_persist(m);
+      propose_tenure(m);
       return Issue::waits;
     case StepKind::obtain_quorum:
       return Issue::done;
+    case StepKind::lead_data:
+      m.awaited = make_token(m);
+      lead_data(m, *m.awaited);
+      return Issue::waits;
+    case StepKind::follow_data:
+      m.awaited = make_token(m);
+      emit(m, FollowData{*m.awaited, m.desired.record.epoch});
+      return Issue::waits;
+    case StepKind::release_data:
+      m.awaited = make_token(m);
+      emit(m, ReleaseData{*m.awaited});
+      return Issue::waits;
     case StepKind::acquire_vip:
       if (!m.policy.has_vip) return Issue::done;
       issue_acquire(m);
@@ -150,7 +161,8 @@ enum class Votes : std::uint8_t { there, awaited, refused };
 
 // The peer answers a probe at once; the witness is asked at the end of this step and again and again.
 Votes count_votes(Machine& m) {
-  if (has_quorum(m)) {
+  if (m.tenure.is_forced) accept_own_proposal(m);
+  if (has_quorum(m) && is_own_record(m)) {
     m.tenure.is_elected = true;
     return Votes::there;
   }
@@ -187,14 +199,16 @@ PlanEnd advance_plan(Machine& m) {
     const Step step = m.plan.steps[m.plan.next];
     if (is_script(step) && m.orphan_script) return PlanEnd::running;
     // Stood still meanwhile, or no promise lives: until somebody's word is there, nothing new is begun.
-    const bool begins = step.kind == StepKind::start_script || step.kind == StepKind::acquire_vip;
+    const bool begins =
+        step.kind == StepKind::start_script || step.kind == StepKind::acquire_vip || step.kind == StepKind::lead_data;
     const bool is_in_doubt = m.tenure.confirm_beat || m.tenure.mute_since;
     if (begins && is_in_doubt && primary_phases.contains(m.phase)) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && m.persist_token) return PlanEnd::running;
     if (step.kind == StepKind::persist_tenure && !m.persist_failure.empty() &&
-        m.desired.record.epoch == m.tenure.epoch) {
+        highest_epoch_of(m.desired) == m.tenure.epoch) {
       m.plan_failure = "the new epoch cannot be written: " + m.persist_failure;
       m.desired.record = m.durable.record;
+      m.desired.proposal = m.durable.proposal;
       m.desired.was_primary = m.durable.was_primary;
       break;
     }
@@ -233,7 +247,13 @@ bool on_step_finished(Machine& m, const ActionFinished& finished) {
       note(m, Severity::critical, "the virtual IP could not be removed (" + finished.detail + "); the kernel mutes it");
     }
   } else if (finished.outcome != Outcome::success) {
-    m.plan_failure = "the virtual IP could not be set: " + finished.detail;
+    const bool is_of_data = step.kind != StepKind::acquire_vip;
+    if (step.kind == StepKind::release_data) {
+      note(m, Severity::critical, "the data could not be let go: " + finished.detail);
+      return true;
+    }
+    m.plan_failure =
+        (is_of_data ? "the data could not be made ready: " : "the virtual IP could not be set: ") + finished.detail;
   }
   return true;
 }

@@ -39,6 +39,15 @@ constexpr TransitionRow rows[] = {
      taking_over, begin_take_over, Answer::none,
      "DATA RISK: the operator forced this node to become primary (clusteragent prim --force)",
      "Action primforce called by administrator"},
+    {"wait_for_first_prim", {electing}, Trigger::facts, [](F f) { return f.is_first_start; },
+     "no node was ever primary", blocked, block_on_first_start, Answer::none,
+     "which node has the data is not known yet; clusteragent prim, on that node, and the other one is made its copy"},
+    {"wait_for_the_other_copy", {electing}, Trigger::facts,
+     [](F f) { return f.is_up_to_date && f.peer_may_have_gone_on && f.peer_is_lost; },
+     "both had the data, the peer is lost and no third voter knows more", blocked, block_on_old_data, Answer::none,
+     "{peer} had the data as well and may have gone on with it, and it is not heard; start {peer}, or accept that its "
+     "writes are lost with clusteragent prim --force",
+     "Data may be not uptodate for replicated directories (wait for the start of the remote server)"},
     {"wait_for_data", {electing}, Trigger::facts, [](F f) { return !f.is_up_to_date && f.peer_is_lost; },
      "outside the newest sync set and the peer is lost", blocked, block_on_old_data, Answer::none,
      "{peer} acknowledged writes that this node lacks, and it is not heard; start {peer}, or accept the loss with "
@@ -75,6 +84,10 @@ constexpr TransitionRow rows[] = {
     {"newer_primary", primary_phases, Trigger::facts, [](F f) { return f.peer_is_newer_primary; },
      "the peer is primary under a newer epoch", leaving_primary, leave_for_newer_primary, Answer::none,
      "{peer} is primary under a newer epoch; {self} gives way", "Split brain recovery: exiting alone"},
+    {"superseded", primary_phases, Trigger::facts, [](F f) { return f.is_superseded; },
+     "a newer tenure of the other node is on record", leaving_primary, leave_for_newer_primary, Answer::none,
+     "{peer} was elected after {self}, or may have been while {self} stood still, and has writes that {self} lacks; {self} "
+     "gives way"},
     {"quorum_lost", primary_phases, Trigger::facts, [](F f) { return f.quorum_is_lost; },
      "neither the peer nor the witness promises to wait", leaving_primary, leave_without_quorum, Answer::none,
      "neither {peer} nor the witness is heard; the other node may take over, so {self} lets go"},
@@ -245,9 +258,9 @@ constexpr TransitionRow rows[] = {
      [](F f) { return f.peer_is_lost && f.witness_withholds && !f.forces; },
      "the peer is lost and the witness does not give its vote", std::nullopt, nullptr, Answer::refuse,
      "{peer} is not heard, and the witness {witness}; if {peer} is off for sure: clusteragent prim --force"},
-    {"prim_old_data", {stopped, electing, blocked}, Trigger::op_prim, [](F f) { return !f.is_up_to_date && !f.forces; },
-     "outside the newest sync set", std::nullopt, nullptr, Answer::refuse,
-     "this node lacks writes that {peer} acknowledged; start {peer}, or accept the loss with clusteragent prim "
+    {"prim_old_data", {stopped, electing, blocked}, Trigger::op_prim, [](F f) { return (!f.is_up_to_date || (f.peer_may_have_gone_on && f.peer_is_lost)) && !f.forces; },
+     "outside the newest sync set, or perhaps so", std::nullopt, nullptr, Answer::refuse,
+     "this node lacks writes that {peer} acknowledged, or may lack them; start {peer}, or accept the loss with clusteragent prim "
      "--force"},
     {"prim_from_stop", {stopped}, Trigger::op_prim, nullptr, "", prestarting, begin_start_as_primary, Answer::accept,
      "{detail}"},

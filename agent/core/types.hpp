@@ -51,9 +51,10 @@ constexpr bool is_newer(const Record& a, const Record& b) {
 
 /// What survives a restart of the agent and of the machine. Loading it is the only way to construct a Cluster.
 struct DurableState {
-  Record record;             // epoch 0: no primary was ever seen
-  bool is_wanted = false;    // the operator's last wish: the module runs
-  bool was_primary = false;  // this node was primary when it was last written
+  Record record;                   // epoch 0: no primary was ever seen
+  std::optional<Record> proposal;  // this node's own wish for a newer one, not known to be a second voter's as well
+  bool is_wanted = false;          // the operator's last wish: the module runs
+  bool was_primary = false;        // this node was primary when it was last written
   std::uint32_t restarts_used = 0;
   Duration restart_window_left{};  // of loop_interval, as of the last write
   friend bool operator==(const DurableState&, const DurableState&) = default;
@@ -72,6 +73,8 @@ enum class BlockReason : std::uint8_t {
   service_failed = 8,     // the application could not be started here; held back for a while
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
   no_quorum = 10,         // the peer is lost and the witness does not give its vote
+  first_start = 11,       // no node was ever primary: the operator says which one has the data
+  undecided = 12,         // whether this node's last proposal became a record is known to others only
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -85,6 +88,8 @@ struct PeerStatus {
   ModuleState state = ModuleState::stop;
   Activity activity = Activity::not_ready;
   Record record;                            // durable at the sender (S7)
+  std::optional<Record> proposal;           // for the receiver's vote; durable at the sender as well
+  Epoch voted;                              // the highest epoch that the sender's disk knows
   bool holds_vip = false;                   // the sender's kernel may answer for the virtual IP
   bool runs_service = false;                // the sender's application may be running
   bool is_promotable = false;               // the sender could take over now
@@ -138,7 +143,8 @@ struct Policy {
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   bool has_vip = true;
-  bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp
+  bool has_witness = false;   // a third voter: two of the three votes are needed, see voter.hpp
+  bool mirrors_data = false;  // a provider keeps the data of both nodes equal: sync sets matter, see sync_set.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was
   std::vector<std::string> checked_interfaces;  // link loss on one of them stops the primary

@@ -17,6 +17,11 @@ std::string doing(const Machine& m) {
       return "writing epoch " + std::to_string(m.tenure.epoch.value());
     case StepKind::obtain_quorum:
       return "asking the other node and the witness for their votes";
+    case StepKind::lead_data:
+    case StepKind::follow_data:
+      return "making the data ready";
+    case StepKind::release_data:
+      return "letting go of the data";
     case StepKind::acquire_vip:
       return "setting the virtual IP";
     case StepKind::release_vip:
@@ -41,8 +46,11 @@ std::string remedy(const Machine& m) {
     case BlockReason::no_quorum:
       return "bring the witness or the other node back; clusteragent prim --force only if the other node is off for "
              "sure";
+    case BlockReason::undecided:
     case BlockReason::not_up_to_date:
       return "start the other node, or clusteragent prim --force (loses its writes)";
+    case BlockReason::first_start:
+      return "clusteragent prim, on the node that has the data";
     case BlockReason::interface_down:
       return "plug the cable in";
     case BlockReason::peer_incompatible:
@@ -90,7 +98,7 @@ View make_view(const Machine& m) {
   view.reason = m.reason;
   view.doing = doing(m);
   view.remedy = remedy(m);
-  view.record = m.durable.record;
+  view.record = record_on_disk(m);
   view.holds_vip = m.holds_vip;
   view.runs_service = m.runs_service;
   view.permit_until = m.permit_until;

@@ -45,6 +45,20 @@ class NoWitness : public core::WitnessPort {
   void ask(const core::AskWitness&) override {}
 };
 
+/// Nothing mirrors the data; the core knows and asks nothing.
+class NoProvider final : public core::ProviderPort {
+ public:
+  void lead(const core::LeadData&) override {}
+  void follow(const core::FollowData&) override {}
+  void allow_solo(const core::AllowSolo&) override {}
+  void release(const core::ReleaseData&) override {}
+};
+
+NoProvider& no_provider() {
+  static NoProvider provider;
+  return provider;
+}
+
 NoWitness& no_witness() {
   static NoWitness instance;
   return instance;
@@ -205,7 +219,7 @@ void Agent::build_driver() {
   core::WitnessPort& witness = witness_ ? static_cast<core::WitnessPort&>(*witness_) : no_witness();
   driver_ = std::make_unique<Driver>(
       io_, core::Cluster{std::move(policy), setup_.durable, platform::boottime_now()},
-      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, *this},
+      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, no_provider(), *this},
       [this] { transport_->drain(); }, [this] { after_step(); });
 }
 

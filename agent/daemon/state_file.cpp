@@ -43,6 +43,19 @@ bool read_number(const std::map<std::string, std::string, std::less<>>& values, 
   return failure == std::errc{} && end == text.data() + text.size();
 }
 
+std::optional<core::Record> read_record(const std::map<std::string, std::string, std::less<>>& values,
+                                        const std::string& prefix) {
+  std::uint64_t epoch = 0;
+  std::uint64_t revision = 0;
+  std::uint8_t holder = 0;
+  std::uint8_t sync_set = 0;
+  const bool is_complete =
+      read_number(values, prefix + "epoch", epoch) && read_number(values, prefix + "revision", revision) &&
+      read_number(values, prefix + "holder", holder) && read_number(values, prefix + "sync_set", sync_set);
+  if (!is_complete || holder > 1 || sync_set == 0 || sync_set > 3) return std::nullopt;
+  return core::Record{Epoch{epoch}, Revision{revision}, NodeId{holder}, core::NodeSet{sync_set}};
+}
+
 Status write_whole(int file, std::string_view text, const std::string& path) {
   while (!text.empty()) {
     const ssize_t written = ::write(file, text.data(), text.size());
@@ -71,6 +84,11 @@ std::string encode_state(const core::DurableState& state) {
   std::string text{header};
   text += fmt::format("epoch={}\nrevision={}\nholder={}\nsync_set={}\n", state.record.epoch.value(),
                       state.record.revision.value(), state.record.holder.value(), state.record.sync_set.bits);
+  if (const auto& proposal = state.proposal) {
+    text += fmt::format("proposal_epoch={}\nproposal_revision={}\nproposal_holder={}\nproposal_sync_set={}\n",
+                        proposal->epoch.value(), proposal->revision.value(), proposal->holder.value(),
+                        proposal->sync_set.bits);
+  }
   text += fmt::format("is_wanted={:d}\nwas_primary={:d}\nrestarts_used={}\nrestart_window_left_ns={}\n",
                       state.is_wanted, state.was_primary, state.restarts_used, state.restart_window_left.count());
   text += fmt::format("{}{}\n", checksum_key, checksum_of(text));
@@ -97,23 +115,19 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
     values[text.substr(at, equals - at)] = text.substr(equals + 1, end - equals - 1);
     at = end + 1;
   }
-  std::uint64_t epoch = 0;
-  std::uint64_t revision = 0;
-  std::uint8_t holder = 0;
-  std::uint8_t sync_set = 0;
   int is_wanted = 0;
   int was_primary = 0;
   std::int64_t window_left = 0;
   core::DurableState state;
-  const bool complete = read_number(values, "epoch", epoch) && read_number(values, "revision", revision) &&
-                        read_number(values, "holder", holder) && read_number(values, "sync_set", sync_set) &&
-                        read_number(values, "is_wanted", is_wanted) &&
+  const auto record = read_record(values, "");
+  const bool complete = record && read_number(values, "is_wanted", is_wanted) &&
                         read_number(values, "was_primary", was_primary) &&
                         read_number(values, "restarts_used", state.restarts_used) &&
                         read_number(values, "restart_window_left_ns", window_left);
-  if (!complete || holder > 1 || sync_set == 0 || sync_set > 3)
-    return damaged(path, "a value is missing or impossible");
-  state.record = core::Record{Epoch{epoch}, Revision{revision}, NodeId{holder}, core::NodeSet{sync_set}};
+  const bool has_proposal = values.contains("proposal_epoch");
+  if (has_proposal) state.proposal = read_record(values, "proposal_");
+  if (!complete || (has_proposal && !state.proposal)) return damaged(path, "a value is missing or impossible");
+  state.record = *record;
   state.is_wanted = is_wanted != 0;
   state.was_primary = was_primary != 0;
   state.restart_window_left = Duration{window_left};

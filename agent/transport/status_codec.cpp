@@ -4,7 +4,7 @@ namespace clusteragent::transport {
 
 static_assert(static_cast<std::uint8_t>(core::ModuleState::second) == wire::state_max);
 static_assert(static_cast<std::uint8_t>(core::Activity::ready) == wire::activity_max);
-static_assert(static_cast<std::uint8_t>(core::BlockReason::no_quorum) == wire::blocked_max);
+static_assert(static_cast<std::uint8_t>(core::BlockReason::undecided) == wire::blocked_max);
 
 wire::StatusFrame to_frame(const core::PeerStatus& status) {
   wire::StatusFrame frame;
@@ -18,6 +18,12 @@ wire::StatusFrame to_frame(const core::PeerStatus& status) {
   frame.record_revision = status.record.revision;
   frame.record_holder = status.record.holder;
   frame.record_sync_set = status.record.sync_set.bits;
+  if (status.proposal) {
+    frame.proposal_epoch = status.proposal->epoch;
+    frame.proposal_revision = status.proposal->revision;
+    frame.proposal_sync_set = status.proposal->sync_set.bits;
+  }
+  frame.voted = status.voted;
   frame.blocked = static_cast<std::uint8_t>(status.blocked);
   frame.holds_vip = status.holds_vip;
   frame.runs_service = status.runs_service;
@@ -44,6 +50,11 @@ core::PeerStatus to_status(const wire::Header& header, const wire::StatusFrame& 
   status.activity = static_cast<core::Activity>(frame.activity);
   status.record = core::Record{frame.record_epoch, frame.record_revision, frame.record_holder,
                                core::NodeSet{frame.record_sync_set}};
+  if (frame.proposal_epoch.value() != 0) {
+    status.proposal = core::Record{frame.proposal_epoch, frame.proposal_revision, header.node,
+                                   core::NodeSet{frame.proposal_sync_set}};
+  }
+  status.voted = frame.voted;
   status.blocked = static_cast<core::BlockReason>(frame.blocked);
   status.holds_vip = frame.holds_vip;
   status.runs_service = frame.runs_service;

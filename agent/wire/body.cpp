@@ -60,6 +60,10 @@ void write(Writer& out, const StatusFrame& frame) {
   out.number(frame.record_revision.value());
   out.number(frame.record_holder.value());
   out.number(frame.record_sync_set);
+  out.number(frame.proposal_epoch.value());
+  out.number(frame.proposal_revision.value());
+  out.number(frame.proposal_sync_set);
+  out.number(frame.voted.value());
   out.number(frame.blocked);
   out.number(flags_of(frame));
   out.number(frame.wish_id);
@@ -73,8 +77,12 @@ void write(Writer& out, const StatusFrame& frame) {
 }
 
 bool is_known(const StatusFrame& frame) {
-  return frame.state <= state_max && frame.activity <= activity_max && frame.blocked <= blocked_max &&
-         frame.record_holder.value() <= 1 && frame.record_sync_set >= 1 && frame.record_sync_set <= 3 &&
+  const bool has_proposal = frame.proposal_epoch.value() != 0;
+  const bool has_one_encoding = has_proposal || (frame.proposal_revision.value() == 0 &&
+                                                 frame.proposal_sync_set == StatusFrame{}.proposal_sync_set);
+  return has_one_encoding && frame.state <= state_max && frame.activity <= activity_max &&
+         frame.blocked <= blocked_max && frame.record_holder.value() <= 1 && frame.record_sync_set >= 1 &&
+         frame.record_sync_set <= 3 && frame.proposal_sync_set >= 1 && frame.proposal_sync_set <= 3 &&
          frame.heard_age >= Duration::zero() && frame.sent_at >= 0 && frame.echo >= 0 &&
          frame.echo_held >= Duration::zero();
 }
@@ -91,6 +99,10 @@ std::optional<Body> read_status(Reader& in) {
   frame.record_revision = Revision{in.number<std::uint64_t>()};
   frame.record_holder = NodeId{in.number<std::uint8_t>()};
   frame.record_sync_set = in.number<std::uint8_t>();
+  frame.proposal_epoch = Epoch{in.number<std::uint64_t>()};
+  frame.proposal_revision = Revision{in.number<std::uint64_t>()};
+  frame.proposal_sync_set = in.number<std::uint8_t>();
+  frame.voted = Epoch{in.number<std::uint64_t>()};
   frame.blocked = in.number<std::uint8_t>();
   const bool has_known_flags = set_flags(frame, in.number<std::uint8_t>());
   frame.wish_id = in.number<std::uint64_t>();

@@ -82,6 +82,10 @@ struct StatusFrame {
   Revision record_revision{};
   NodeId record_holder{};
   std::uint8_t record_sync_set = 3;
+  Epoch proposal_epoch{};  // 0: no proposal; its holder is the sender
+  Revision proposal_revision{};
+  std::uint8_t proposal_sync_set = 3;
+  Epoch voted{};
   std::uint8_t blocked = 0;
   bool holds_vip = false;
   bool runs_service = false;
@@ -104,7 +108,7 @@ struct StatusFrame {
 /// The highest numbers of core::ModuleState, core::Activity and core::BlockReason that version 1 knows.
 constexpr std::uint8_t state_max = 4;
 constexpr std::uint8_t activity_max = 2;
-constexpr std::uint8_t blocked_max = 10;
+constexpr std::uint8_t blocked_max = 12;
 
 /// From the guard of a dead agent: the virtual IP of that tenure is gone and the application stopped.
 struct ReleaseFrame {

@@ -61,7 +61,15 @@ void Recorder::on_action(World& world, NodeId node, const core::Action& action) 
     say(world, who, "  revoke permit");
   } else if (const auto* persist = std::get_if<core::PersistState>(&action)) {
     pending.emplace_back(persist->token, "persist");
-    if (records_[node.value()] != persist->state.record) {
+    if (persist->state.proposal && proposals_[node.value()] != persist->state.proposal) {
+      say(world, who, "  propose " + simulation::describe(*persist->state.proposal));
+    }
+    proposals_[node.value()] = persist->state.proposal;
+    const bool holds_data = world.setup().policy.mirrors_data && records_[node.value()] != persist->state.record;
+    if (holds_data) {
+      records_[node.value()] = persist->state.record;
+      say(world, who, "  persist " + simulation::describe(persist->state.record));
+    } else if (records_[node.value()] != persist->state.record) {
       records_[node.value()] = persist->state.record;
       say(world, who,
           fmt::format("  persist epoch {} of {}", persist->state.record.epoch.value(),
@@ -73,6 +81,17 @@ void Recorder::on_action(World& world, NodeId node, const core::Action& action) 
       voted_ = ask->request.record.epoch;
       say(world, who, fmt::format("  ask the witness to vote for epoch {}", voted_.value()));
     }
+  } else if (const auto* lead = std::get_if<core::LeadData>(&action)) {
+    pending.emplace_back(lead->token, "lead data");
+    say(world, who, fmt::format("  lead the data, epoch {}{}", lead->epoch.value(), lead->is_solo ? ", solo" : ""));
+  } else if (const auto* follow = std::get_if<core::FollowData>(&action)) {
+    pending.emplace_back(follow->token, "follow data");
+    say(world, who, "  follow the data");
+  } else if (std::holds_alternative<core::AllowSolo>(action)) {
+    say(world, who, "  allow solo");
+  } else if (const auto* let_go = std::get_if<core::ReleaseData>(&action)) {
+    pending.emplace_back(let_go->token, "release data");
+    say(world, who, "  release the data");
   } else if (const auto* reply = std::get_if<core::Reply>(&action)) {
     say(world, who, fmt::format("  {}: {}", reply->is_accepted ? "accepted" : "refused", reply->message));
   } else if (const auto* note = std::get_if<core::Note>(&action); note && note->severity == core::Severity::critical) {

@@ -2,6 +2,7 @@
 // Writes down what an operator or a client would want to know: changes of state with their reasons, scripts, the
 // virtual IP, epochs, answers. Heartbeats and renewals of permits are left out.
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,7 @@ class Recorder final : public simulation::Observer {
 
   std::vector<std::string> lines_;
   std::array<core::Record, simulation::hosts> records_;
+  std::array<std::optional<core::Record>, simulation::hosts> proposals_;
   std::array<std::vector<std::pair<Token, std::string>>, simulation::hosts> pending_;
   Epoch voted_;
   std::string served_by_ = "nobody";

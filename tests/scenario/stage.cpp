@@ -177,6 +177,8 @@ Status Stage::option(const std::string& key, const std::string& value) {
     policy.has_script.fill(value == "all");
   } else if (key == "absent" && node_of(value)) {
     absent_ = node_of(value);
+  } else if (key == "mirror") {
+    policy.mirrors_data = value == "on";
   } else if (key == "witness") {
     policy.has_witness = setup_.promise.is_single = value == "on";
   } else if (key == "guard") {

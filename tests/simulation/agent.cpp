@@ -139,7 +139,7 @@ void Agent::step(const core::Event& event) {
 void Agent::carry_out(const core::Action& action) {
   world_.trace().line(world_.now(), letter_of(host_.self()), {fingerprint(action)}, [&] { return describe(action); });
   world_.tell([&](Observer& observer) { observer.on_action(world_, host_.self(), action); });
-  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this});
+  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this, *this});
   world_.changed();
 }
 
@@ -236,6 +236,25 @@ void Agent::persist(const core::PersistState& wanted) {
 
 void Agent::ask(const core::AskWitness& question) {
   world_.witness().send(host_.self(), life_, question);
+}
+
+void Agent::lead(const core::LeadData& wanted) {
+  host_.mirror().lead(wanted, life_);
+  finish_after(prng_.within(world_.setup().timing.vip_change), wanted.token, core::Outcome::success);
+}
+
+void Agent::follow(const core::FollowData& wanted) {
+  host_.mirror().follow(wanted, life_);
+  finish_after(prng_.within(world_.setup().timing.vip_change), wanted.token, core::Outcome::success);
+}
+
+void Agent::allow_solo(const core::AllowSolo& allowed) {
+  host_.mirror().allow_solo(allowed);
+}
+
+void Agent::release(const core::ReleaseData& wanted) {
+  host_.mirror().release();
+  finish_after(prng_.within(world_.setup().timing.vip_change), wanted.token, core::Outcome::success);
 }
 
 void Agent::reply(const core::Reply&) {}

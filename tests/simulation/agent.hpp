@@ -26,6 +26,7 @@ class Agent final : public core::HeartbeatPort,
                     public core::StatePort,
                     public core::WatchPort,
                     public core::WitnessPort,
+                    public core::ProviderPort,
                     public core::OperatorPort {
  public:
   /// A stopped process finds at most this much waiting: what a socket buffer and an event queue hold.
@@ -60,6 +61,10 @@ class Agent final : public core::HeartbeatPort,
   void arm(core::WatchClass) override;
   void disarm(core::WatchClass) override;
   void ask(const core::AskWitness&) override;
+  void lead(const core::LeadData&) override;
+  void follow(const core::FollowData&) override;
+  void allow_solo(const core::AllowSolo&) override;
+  void release(const core::ReleaseData&) override;
   void reply(const core::Reply&) override;
   void note(const core::Note&) override;
 

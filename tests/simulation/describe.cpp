@@ -31,14 +31,6 @@ std::string_view name_of(core::Outcome outcome) {
   return "?";
 }
 
-std::string describe_record(const core::Record& record) {
-  return fmt::format("{}.{} of {} set {}", record.epoch.value(), record.revision.value(), letter_of(record.holder),
-                     record.sync_set == core::NodeSet::both()            ? "{A,B}"
-                     : record.sync_set == core::NodeSet::only(NodeId{0}) ? "{A}"
-                     : record.sync_set == core::NodeSet::only(NodeId{1}) ? "{B}"
-                                                                         : "{}");
-}
-
 struct EventText {
   std::string operator()(const core::FrameReceived& e) const {
     return fmt::format("heard on path {}: {}", e.path.value(), describe(e.status));
@@ -71,15 +63,23 @@ struct EventText {
   }
   std::string operator()(const core::WitnessAnswered& e) const {
     return fmt::format("witness answers {}: {}, {}", e.ask,
-                       e.answer.is_granted ? "granted" : describe(e.answer.refusal), describe_record(e.answer.record));
+                       e.answer.is_granted ? "granted" : describe(e.answer.refusal), describe(e.answer.record));
+  }
+  std::string operator()(const core::ProviderSynced& e) const {
+    return fmt::format("provider: synced in epoch {}", e.epoch.value());
+  }
+  std::string operator()(const core::ProviderBehind& e) const {
+    return fmt::format("provider: behind in epoch {}, {}", e.epoch.value(), e.reason);
   }
   std::string operator()(const core::DeadlineReached&) const { return "deadline"; }
 };
 
 struct ActionText {
   std::string operator()(const core::PersistState& a) const {
-    return fmt::format("-> persist #{} {} wanted={} was_primary={} used={}", a.token.value(),
-                       describe_record(a.state.record), a.state.is_wanted, a.state.was_primary, a.state.restarts_used);
+    const std::string proposal = a.state.proposal ? " proposes " + describe(*a.state.proposal) : "";
+    return fmt::format("-> persist #{} {}{} wanted={} was_primary={} used={}", a.token.value(),
+                       describe(a.state.record), proposal, a.state.is_wanted, a.state.was_primary,
+                       a.state.restarts_used);
   }
   std::string operator()(const core::SendHeartbeat& a) const { return "-> send " + describe(a.status); }
   std::string operator()(const core::AcquireVip& a) const {
@@ -103,7 +103,19 @@ struct ActionText {
     return fmt::format("-> disarm watch {}", name_of(a.watch_class));
   }
   std::string operator()(const core::AskWitness& a) const {
-    return fmt::format("-> ask witness {}: {} {}", a.ask, name_of(a.request.verb), describe_record(a.request.record));
+    return fmt::format("-> ask witness {}: {} {}", a.ask, name_of(a.request.verb), describe(a.request.record));
+  }
+  std::string operator()(const core::LeadData& a) const {
+    return fmt::format("-> lead data #{} epoch {}{}", a.token.value(), a.epoch.value(), a.is_solo ? " solo" : "");
+  }
+  std::string operator()(const core::FollowData& a) const {
+    return fmt::format("-> follow data #{} epoch {}", a.token.value(), a.epoch.value());
+  }
+  std::string operator()(const core::AllowSolo& a) const {
+    return fmt::format("-> allow solo epoch {}", a.epoch.value());
+  }
+  std::string operator()(const core::ReleaseData& a) const {
+    return fmt::format("-> release data #{}", a.token.value());
   }
   std::string operator()(const core::Reply& a) const {
     return fmt::format("-> reply {}: {}", a.is_accepted ? "accepted" : "refused", a.message);
@@ -153,6 +165,10 @@ struct ActionNumber {
   std::uint64_t operator()(const core::AskWitness& a) const {
     return mix({a.ask, static_cast<std::uint64_t>(a.request.verb), a.request.record.epoch.value()});
   }
+  std::uint64_t operator()(const core::LeadData& a) const { return mix({a.token.value(), a.epoch.value(), a.is_solo}); }
+  std::uint64_t operator()(const core::FollowData& a) const { return mix({a.token.value(), a.epoch.value()}); }
+  std::uint64_t operator()(const core::AllowSolo& a) const { return a.epoch.value(); }
+  std::uint64_t operator()(const core::ReleaseData& a) const { return mix({a.token.value()}); }
   std::uint64_t operator()(const core::Reply& a) const {
     return mix({a.request.value(), a.is_accepted, number_of(a.message)});
   }
@@ -189,12 +205,21 @@ std::uint64_t number_of(std::string_view text) {
   return hash;
 }
 
+std::string describe(const core::Record& record) {
+  return fmt::format("{}.{} of {} set {}", record.epoch.value(), record.revision.value(), letter_of(record.holder),
+                     record.sync_set == core::NodeSet::both()            ? "{A,B}"
+                     : record.sync_set == core::NodeSet::only(NodeId{0}) ? "{A}"
+                     : record.sync_set == core::NodeSet::only(NodeId{1}) ? "{B}"
+                                                                         : "{}");
+}
+
 std::string describe(const core::PeerStatus& s) {
   return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}", letter_of(s.node),
                      name_of(s.state), name_of(s.activity), s.beat, s.heard_incarnation.value() % 10000, s.heard_beat,
-                     ms(s.heard_age), describe_record(s.record), s.holds_vip ? " vip" : "",
-                     s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "", s.yields ? " yields" : "",
-                     s.is_probe ? " probe" : "", s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
+                     ms(s.heard_age), describe(s.record) + (s.proposal ? " proposes " + describe(*s.proposal) : ""),
+                     s.holds_vip ? " vip" : "", s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "",
+                     s.yields ? " yields" : "", s.is_probe ? " probe" : "",
+                     s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
                      s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "");
 }
 std::string describe(const core::Event& event) {

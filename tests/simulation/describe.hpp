@@ -11,6 +11,7 @@ namespace clusteragent::simulation {
 
 std::string describe(const core::Event&);
 std::string describe(const core::Action&);
+std::string describe(const core::Record&);
 std::string describe(const core::PeerStatus&);
 /// STATE Activity
 std::string describe_state(const core::View&);

@@ -21,6 +21,7 @@ class Disk {
   const core::DurableState& durable() const { return durable_; }
   /// Writers died: nothing that is not durable yet will ever be.
   void forget_unfinished() { life_++; }
+  void forget_sync_set() { durable_.record.sync_set = core::NodeSet::both(); }
   void wipe() { durable_ = core::DurableState{}; }
 
   void hang_until(TrueTime when) { hang_until_ = when; }

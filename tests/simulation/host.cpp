@@ -22,6 +22,7 @@ Host::Host(World& world, NodeId self)
       kernel_{ClockModel{world.setup().host[self.value()].boot_reading, world.setup().host[self.value()].clock_rate_ppm,
                          TrueTime{0}}},
       disk_{world.queue(), world.stream("disk").child(self.value() == 0 ? "A" : "B"), world.setup().timing.disk_write},
+      mirror_{world, self, world.stream("mirror").child(self.value() == 0 ? "A" : "B")},
       has_guard_{world.setup().host[self.value()].has_guard && world.variant() != Variant::fence_off} {
   kernel_.is_permit_enforced = world.variant() != Variant::fence_off;
   disk_.acknowledge_early(world.variant() == Variant::early_acknowledge);
@@ -53,6 +54,9 @@ void Host::start_agent() {
   }
   if (world_.variant() == Variant::amnesia) {
     disk_.wipe();
+  }
+  if (world_.variant() == Variant::forgets_sync_set) {
+    disk_.forget_sync_set();
   }
   core::Policy policy = world_.setup().policy;
   policy.self = self_;
@@ -181,6 +185,7 @@ void Host::power_off() {
   }
   deaths_++;
   kernel_.lose_power();
+  mirror_.power_lost();
   is_guard_busy_ = false;
   scripts_.kill_all();
   stalled_frames_.clear();

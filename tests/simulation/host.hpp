@@ -10,6 +10,7 @@
 #include "tests/simulation/agent.hpp"
 #include "tests/simulation/disk.hpp"
 #include "tests/simulation/kernel.hpp"
+#include "tests/simulation/mirror.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/script_table.hpp"
 
@@ -26,6 +27,8 @@ class Host {
   const Kernel& kernel() const { return kernel_; }
   Disk& disk() { return disk_; }
   const Disk& disk() const { return disk_; }
+  Mirror& mirror() { return mirror_; }
+  const Mirror& mirror() const { return mirror_; }
   ScriptTable& scripts() { return scripts_; }
   const ScriptTable& scripts() const { return scripts_; }
   Agent* agent() { return agent_.get(); }
@@ -78,6 +81,7 @@ class Host {
   Prng prng_;
   Kernel kernel_;
   Disk disk_;
+  Mirror mirror_;
   ScriptTable scripts_;
   std::unique_ptr<Agent> agent_;
   std::uint64_t lives_ = 0;

@@ -6,6 +6,7 @@ Invariants make_invariants(const Setup& setup) {
   Invariants rules;
   add_tenure_rules(rules, setup);
   add_record_rules(rules, setup);
+  add_data_rules(rules, setup);
   add_conduct_rules(rules, setup);
   return rules;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
 
 #include "tests/simulation/describe.hpp"
 #include "tests/simulation/invariants.hpp"
@@ -14,7 +15,15 @@ namespace {
 class DurableFirst final : public Observer {
  public:
   void on_action(World& world, NodeId node, const core::Action& action) override {
-    const core::Record& durable = world.host(node).disk().durable().record;
+    const core::DurableState& disk = world.host(node).disk().durable();
+    // A proposal that was accepted is named as the record while it lies in its first place.
+    const core::Record& durable =
+        disk.proposal && core::is_newer(*disk.proposal, disk.record) ? *disk.proposal : disk.record;
+    if (const auto* heartbeat = std::get_if<core::SendHeartbeat>(&action);
+        heartbeat != nullptr && heartbeat->status.proposal && heartbeat->status.proposal != disk.proposal) {
+      world.fail("S7", fmt::format("{} proposes what its disk does not hold: {}", letter_of(node),
+                                   describe(heartbeat->status)));
+    }
     if (const auto* heartbeat = std::get_if<core::SendHeartbeat>(&action)) {
       if (core::is_newer(heartbeat->status.record, durable)) {
         world.fail("S7", fmt::format("{} sends a record that its disk does not hold: {}", letter_of(node),
@@ -69,28 +78,26 @@ class UpToDate final : public Observer {
     if (acquired == nullptr || is_forced_[node.value()]) {
       return;
     }
-    for (std::uint8_t other = 0; other < hosts; other++) {
-      const core::Record& record = world.host(NodeId{other}).disk().durable().record;
-      // The record of this very tenure does not judge itself.
-      if (record.epoch != acquired->epoch && is_newest_elsewhere(world, record, acquired->epoch) &&
-          !record.sync_set.contains(node)) {
-        world.fail("S6", fmt::format("{} becomes primary although it is outside the sync set of epoch {}",
-                                     letter_of(node), record.epoch.value()));
-      }
+    // The record of this very tenure does not judge itself.
+    const core::Record* newest = nullptr;
+    for (const auto& [epoch, record] : newest_) {
+      newest = epoch == acquired->epoch ? newest : &record;
+    }
+    if (newest != nullptr && !newest->sync_set.contains(node)) {
+      world.fail("S6", fmt::format("{} becomes primary although it is outside the sync set of epoch {}",
+                                   letter_of(node), newest->epoch.value()));
+    }
+  }
+  void on_change(World& world) override {
+    for (std::uint8_t node = 0; node < hosts; node++) {
+      const core::Record& record = world.host(NodeId{node}).disk().durable().record;
+      core::Record& known = newest_.try_emplace(record.epoch, record).first->second;
+      known = core::is_newer(record, known) ? record : known;
     }
   }
 
  private:
-  static bool is_newest_elsewhere(World& world, const core::Record& record, Epoch own) {
-    for (std::uint8_t other = 0; other < hosts; other++) {
-      const core::Record& rival = world.host(NodeId{other}).disk().durable().record;
-      if (rival.epoch != own && core::is_newer(rival, record)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
+  std::map<Epoch, core::Record> newest_;  // that any disk ever held, by epoch
   std::array<bool, hosts> is_forced_{};
 };
 

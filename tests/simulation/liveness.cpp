@@ -73,7 +73,7 @@ void Liveness::attend(World& world) {
     has_primary = has_primary || core::is_primary(agent->view().state);
     const core::BlockReason blocked = agent->view().blocked;
     is_held = is_held && (blocked == core::BlockReason::operator_hold || blocked == core::BlockReason::failover_off ||
-                          blocked == core::BlockReason::awaiting_peer);
+                          blocked == core::BlockReason::first_start || blocked == core::BlockReason::awaiting_peer);
   }
   if (!has_primary && is_held) {
     world.ask(NodeId{0}, core::Verb::prim);

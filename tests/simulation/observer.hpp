@@ -25,6 +25,10 @@ class Observer {
   virtual void on_transition(World&, NodeId, const core::View& /*before*/, const core::View& /*after*/) {}
   virtual void on_agent_started(World&, NodeId) {}
   virtual void on_agent_died(World&, NodeId) {}
+  /// The provider of `node` begins to lead.
+  virtual void on_lead(World&, NodeId /*node*/, Epoch) {}
+  /// A client is told that its write is safe.
+  virtual void on_acknowledged(World&, NodeId /*by*/, Epoch, std::uint64_t /*id*/) {}
   virtual void on_probe(World&, bool /*is_served*/) {}
   virtual void on_heal(World&) {}
   virtual void at_end(World&) {}

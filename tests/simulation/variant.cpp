@@ -16,7 +16,10 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "guard_speaks_first",
                                                        "deaf_to_demotion",
                                                        "promises_ignored",
-                                                       "talks_after_reboot"};
+                                                       "talks_after_reboot",
+                                                       "solo_without_record",
+                                                       "synced_too_early",
+                                                       "forgets_sync_set"};
 
 }  // namespace
 

@@ -21,8 +21,11 @@ enum class Variant : std::uint8_t {
   deaf_to_demotion,     // a demoted node keeps its address and its permit
   promises_ignored,     // the witness votes although it has promised the role to the other node
   talks_after_reboot,   // the witness answers at once when it has forgotten its promises
+  solo_without_record,  // the provider acknowledges alone before the other node is on record as out of date
+  synced_too_early,     // ... and calls the other one up to date before it has copied everything
+  forgets_sync_set,     // a restarted node takes itself for up to date
 };
-constexpr std::size_t variants = 12;
+constexpr std::size_t variants = 15;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -27,6 +27,12 @@ World::World(Setup setup, Variant variant, TraceMode mode)
     });
   }
   probe();
+  if (setup_.policy.mirrors_data) {
+    write();
+    // Which node has the data is the operator's to say, once.
+    if (setup_.starts_by_operator)
+      queue_.after(setup_.starts_at[0] + setup_.policy.timeout, [this] { ask(NodeId{0}, core::Verb::prim); });
+  }
 }
 
 void World::run_until(TrueTime end) {
@@ -113,6 +119,18 @@ void World::probe() {
     }
     tell([&](Observer& observer) { observer.on_probe(*this, is_served); });
     probe();
+  });
+}
+
+// Wherever a kernel answers, not only where the switch sends clients: the worst of them is what counts.
+void World::write() {
+  queue_.after(setup_.policy.timeout / 5, [this] {
+    for (const auto& one : hosts_) {
+      if (one->kernel().answers(now()) && one->mirror().leads()) {
+        one->mirror().write(next_write_++);
+      }
+    }
+    write();
   });
 }
 

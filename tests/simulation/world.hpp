@@ -75,6 +75,7 @@ class World {
 
  private:
   void probe();
+  void write();
 
   Setup setup_;
   Variant variant_;
@@ -90,6 +91,7 @@ class World {
   std::vector<Observer*> observers_;
   std::optional<Violation> violation_;
   std::uint64_t next_request_ = 1;
+  std::uint64_t next_write_ = 1;
   TrueTime served_at_{};
   bool is_healing_ = false;
 };

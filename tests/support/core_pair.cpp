@@ -142,6 +142,11 @@ void CorePair::carry_out(int node, const ActionList& actions) {
           } else if constexpr (std::is_same_v<T, ReleaseVip>) {
             kernel_has_vip[at(node)] = false;
             finish(typed.token, Outcome::success, "");
+          } else if constexpr (std::is_same_v<T, LeadData> || std::is_same_v<T, FollowData> ||
+                               std::is_same_v<T, ReleaseData>) {
+            finish(typed.token, Outcome::success, "");
+          } else if constexpr (std::is_same_v<T, AllowSolo>) {
+            may_go_solo[at(node)] = true;
           } else if constexpr (std::is_same_v<T, SetPermit>) {
             permit[at(node)] = typed.until;
           } else if constexpr (std::is_same_v<T, RevokePermit>) {

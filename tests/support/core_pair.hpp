@@ -41,6 +41,7 @@ class CorePair {
   std::array<bool, 2> kernel_has_vip{false, false};
   std::array<std::optional<Instant>, 2> permit{};
   std::array<core::DurableState, 2> disk{};
+  std::array<bool, 2> may_go_solo{false, false};  // the provider was told so; never reset here
 
   bool answers_for_vip(int node) const;
   Instant now() const { return now_; }

@@ -47,6 +47,16 @@ TEST_F(StateFile, gives_back_what_was_saved) {
   EXPECT_EQ(**loaded, sample());
 }
 
+TEST_F(StateFile, keeps_a_proposal_apart_from_the_record) {
+  core::DurableState state = sample();
+  state.proposal = core::Record{Epoch{42}, Revision{1}, NodeId{0}, core::NodeSet::both()};
+  ASSERT_TRUE(save_state(path(), state));
+  const auto loaded = load_state(path());
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(**loaded, state);
+  EXPECT_NE((**loaded).record, *(**loaded).proposal);
+}
+
 TEST_F(StateFile, is_absent_at_the_first_start) {
   const auto loaded = load_state(path());
   ASSERT_TRUE(loaded);

@@ -18,6 +18,8 @@ core::PeerStatus sample() {
   status.state = core::ModuleState::prim;
   status.activity = core::Activity::ready;
   status.record = {Epoch{7}, Revision{8}, NodeId{1}, core::NodeSet::only(NodeId{1})};
+  status.proposal = core::Record{Epoch{9}, Revision{1}, NodeId{1}, core::NodeSet::both()};
+  status.voted = Epoch{9};
   status.blocked = core::BlockReason::interface_down;
   status.wish_id = 9;
   status.granted_wish_id = 10;
@@ -46,6 +48,9 @@ TEST(StatusCodec, gives_back_every_field) {
   EXPECT_EQ(back.state, core::ModuleState::prim);
   EXPECT_EQ(back.activity, core::Activity::ready);
   EXPECT_EQ(back.record, sample().record);
+  EXPECT_EQ(back.proposal, sample().proposal);
+  EXPECT_EQ(over_the_wire({}).proposal, std::nullopt);
+  EXPECT_EQ(back.voted, Epoch{9});
   EXPECT_EQ(back.blocked, core::BlockReason::interface_down);
   EXPECT_EQ(back.wish_id, 9U);
   EXPECT_EQ(back.granted_wish_id, 10U);

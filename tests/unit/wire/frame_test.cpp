@@ -130,6 +130,9 @@ TEST_F(FrameTest, with_impossible_numbers_is_malformed_though_genuine) {
   EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.record_holder = NodeId{2}; }), Flaw::malformed);
   EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.record_sync_set = 0; }), Flaw::malformed);
   EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.record_sync_set = 4; }), Flaw::malformed);
+  EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.proposal_sync_set = 0; }), Flaw::malformed);
+  EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.proposal_epoch = Epoch{0}; }), Flaw::malformed);
+  EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.proposal_sync_set = 4; }), Flaw::malformed);
   EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.heard_age = Duration{-1}; }), Flaw::malformed);
   EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.echo_held = Duration{-1}; }), Flaw::malformed);
   EXPECT_EQ(flaw_after([](StatusFrame& frame) { frame.sent_at = -1; }), Flaw::malformed);

@@ -28,6 +28,10 @@ inline StatusFrame sample_status() {
   frame.record_revision = Revision{14};
   frame.record_holder = NodeId{1};
   frame.record_sync_set = 2;
+  frame.proposal_epoch = Epoch{43};
+  frame.proposal_revision = Revision{2};
+  frame.proposal_sync_set = 1;
+  frame.voted = Epoch{44};
   frame.blocked = 9;
   frame.holds_vip = frame.is_promotable = frame.is_candidate = frame.is_probe = true;
   frame.wish_id = 15;

@@ -57,14 +57,17 @@ fi
         with open(self.ledger_path, encoding="ascii") as file:
             return [parse_line(line) for line in file]
 
+    def lives(self):
+        """[(host, [(from_ns, to_ns)])]: each life of the counter, and when it ran without standing still."""
+        found = []
+        for name in os.listdir(self.presence_path):
+            with open(os.path.join(self.presence_path, name), "rb") as file:
+                found.append((name.rpartition("-")[0], list(struct.iter_unpack("=qq", file.read()))))
+        return found
+
     def presence(self):
         """[(from_ns, to_ns, host)]: when a life of the counter ran on a host."""
-        spans = []
-        for name in os.listdir(self.presence_path):
-            host = name.rpartition("-")[0]
-            with open(os.path.join(self.presence_path, name), "rb") as file:
-                spans += [(begin, end, host) for begin, end in struct.iter_unpack("=qq", file.read())]
-        return sorted(spans)
+        return sorted((begin, end, host) for host, spans in self.lives() for begin, end in spans)
 
 
 def parse_line(line):

@@ -46,26 +46,27 @@ def send(pids, number):
 def killed(find):
     def fault(lab, _):
         pids = find(lab)
-        if len(pids) > 1:
-            send(pids, signal.SIGSTOP)  # so that neither acts on the other's death
-        send(pids, signal.SIGKILL)
-        return lambda: None
+
+        def begin():
+            if len(pids) > 1:
+                send(pids, signal.SIGSTOP)  # so that neither acts on the other's death
+            send(pids, signal.SIGKILL)
+        return begin, lambda: None
     return fault
 
 
 def frozen(find):
     def fault(lab, _):
         pids = find(lab)
-        send(pids, signal.SIGSTOP)
-        return lambda: send(pids, signal.SIGCONT)
+        return lambda: send(pids, signal.SIGSTOP), lambda: send(pids, signal.SIGCONT)
     return fault
 
 
 def stepped(_, clocks):
-    clocks.step(ACTIVE, STEP_S)
-    return lambda: clocks.step(ACTIVE, 0)
+    return lambda: clocks.step(ACTIVE, STEP_S), lambda: clocks.step(ACTIVE, 0)
 
 
+# Each looks first for what it hits, which takes its time, and returns what begins it and what ends it.
 FAULTS = {
     "agent killed": killed(agent),
     "agent stopped": frozen(agent),
@@ -86,8 +87,9 @@ def once(fault, timeout_ms):
         lab.wait_served_by(ACTIVE)
         probe, observer = lab.start_probe(), lab.start_observer()
         time.sleep(BEFORE_S)
+        begin_fault, end_fault = FAULTS[fault](lab, clocks)
         moment = monotonic_ns()
-        end_fault = FAULTS[fault](lab, clocks)
+        begin_fault()
         time.sleep(FAULT_S)
         ended = monotonic_ns()
         end_fault()

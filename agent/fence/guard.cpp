@@ -25,6 +25,8 @@ constexpr int strings_max = 512;  // of argv and of the environment, each
 // The release says to a peer what it would else find out by its timeout: a few in a row outlast a short loss.
 constexpr int release_repeats = 5;
 constexpr useconds_t release_pause_us = 2000;
+// The kernel ends a dead agent thread by thread, and the last one holds the port: on a busy machine 40 ms were seen.
+constexpr int release_attempts_max = 250;
 // A killed group is gone at once unless it hangs in the kernel; then the peer's timeout has to do.
 constexpr std::int64_t kill_wait_ns = 2'000'000'000;
 
@@ -327,14 +329,17 @@ void Guard::release_and_end() {
   head.number<ToGuard>();
   if (head.number<std::uint64_t>() != permit_.epoch) return;
   const auto count = head.number<std::uint32_t>();
-  for (int repeat = 0; repeat < release_repeats; ++repeat) {
+  int repeats = 0;
+  for (int attempt = 0; attempt < release_attempts_max && repeats < release_repeats; ++attempt) {
+    if (attempt > 0) ::usleep(release_pause_us);
     GuardReader in = head;
+    bool is_sent = false;
     for (std::uint32_t at = 0; at < count && in.is_whole(); ++at) {
       const auto address = in.bytes();
       const auto datagram = in.bytes();
-      if (in.is_whole()) send_datagram(address, datagram);
+      if (in.is_whole() && send_datagram(address, datagram)) is_sent = true;
     }
-    if (repeat + 1 < release_repeats) ::usleep(release_pause_us);
+    if (is_sent) ++repeats;
   }
 }
 

@@ -117,12 +117,12 @@ int send_kernel_message(const GuardSockets& sockets, int protocol, std::span<con
 }
 
 // The peer's heartbeat socket is connected to this node's heartbeat port, which is the same on both nodes: a datagram
-// from any other port would never reach it. The dead agent has left the port, so it can be bound.
-void send_datagram(std::span<const std::byte> address, std::span<const std::byte> datagram) {
+// from any other port would never reach it. The dead agent leaves the port when the last of its threads has ended.
+bool send_datagram(std::span<const std::byte> address, std::span<const std::byte> datagram) {
   sockaddr_storage to{};
   ::memcpy(&to, address.data(), std::min(address.size(), sizeof to));
   const int socket = ::socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket < 0) return;
+  if (socket < 0) return false;
   sockaddr_storage from{};
   from.ss_family = to.ss_family;
   if (to.ss_family == AF_INET6) {
@@ -131,11 +131,12 @@ void send_datagram(std::span<const std::byte> address, std::span<const std::byte
     reinterpret_cast<sockaddr_in&>(from).sin_port = reinterpret_cast<const sockaddr_in&>(to).sin_port;
   }
   const auto length = static_cast<socklen_t>(std::min(address.size(), sizeof to));
-  // A refused bind or a lost datagram costs the peer its timeout, no more.
-  if (::bind(socket, reinterpret_cast<const sockaddr*>(&from), length) == 0) {
-    ::sendto(socket, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&to), length);
-  }
+  // Unsent to the end, or lost, it costs the peer its timeout, no more.
+  const bool is_sent =
+      ::bind(socket, reinterpret_cast<const sockaddr*>(&from), length) == 0 &&
+      ::sendto(socket, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&to), length) >= 0;
   ::close(socket);
+  return is_sent;
 }
 
 pid_t start_command(const StopCommand& command) {

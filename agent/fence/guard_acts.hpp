@@ -29,7 +29,8 @@ GuardSockets open_guard_sockets();
 
 /// Sends one ready-made netlink message and waits for its verdict. Absence of what it removes is success.
 int send_kernel_message(const GuardSockets& sockets, int protocol, std::span<const std::byte> message);
-void send_datagram(std::span<const std::byte> address, std::span<const std::byte> datagram);
+/// False while the port cannot be had, or nothing can be sent: worth another attempt.
+bool send_datagram(std::span<const std::byte> address, std::span<const std::byte> datagram);
 
 /// Starts the command in its own process group, without the guard's privileges of memory and priority. -1: errno says
 /// why.

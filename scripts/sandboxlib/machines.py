@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+import uuid
 
 from .kernel import (CLONE_FLAGS, MS_BIND, MS_PRIVATE, MS_REC, PR_SET_NAME, SandboxError, check, is_alive,
                      join_namespace, libc, mount, run, start_time)
@@ -17,10 +18,15 @@ from .network import Network
 PRIVATE_DIRECTORIES = ("/var/lib/mysql", "/var/log/mysql")
 # The client's ARP entries stay valid this long by themselves: a take-over counts once it is announced, not earlier.
 CLIENT_ARP_LIFETIME_MS = 7_200_000
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Machines(Network):
     """Starts and ends hosts and what runs on them. Process ids are those seen from outside the host."""
+
+    def __init__(self, directory=None):
+        super().__init__(directory)
+        self.extra_environment = {}  # {host: {name: value}}, for what this program starts there
 
     def make_host(self, name):
         """Cables, addresses and the first process: what a machine has when its power comes on."""
@@ -83,6 +89,7 @@ class Machines(Network):
                 self.mount_cgroup(path)
             mount("tmpfs", "/run", "tmpfs")
             os.chmod("/run", 0o755)
+            self.give_boot_id()
             for path in filter(os.path.isdir, PRIVATE_DIRECTORIES):
                 self.mount_private(name, path)
             check(libc.sethostname(name.encode(), len(name)), "sethostname")
@@ -109,6 +116,14 @@ class Machines(Network):
         with contextlib.suppress(SandboxError):
             mount("cgroup2", path, "cgroup2")
 
+    @staticmethod
+    def give_boot_id():
+        """Each power-on is a boot of its own, as programs see it that must know what they forgot."""
+        own = "/run/sandbox-boot-id"
+        with open(own, "w", encoding="ascii") as file:
+            file.write(f"{uuid.uuid4()}\n")
+        mount(own, BOOT_ID, flags=MS_BIND)
+
     def mount_private(self, name, path):
         own = os.path.join(self.host_directory(name), "private", path.strip("/"))
         if not os.path.isdir(own):
@@ -133,8 +148,8 @@ class Machines(Network):
 
     def power_off(self, name):
         """Pulls the cables first, so that not even a goodbye of the kernel gets out; then everything dies at once and
-        the kernel's state (addresses, packet filter) is gone with it. Files stay. Returns when the cable was out, in
-        seconds of CLOCK_MONOTONIC."""
+        the kernel's state (addresses, packet filter) is gone with it. Files stay, but for /run. Returns when the cable
+        was out, in seconds of CLOCK_MONOTONIC."""
         init = self.running(name)
         self.set_ports(name, self.networks(name), "down")
         cable_out = time.monotonic()
@@ -143,6 +158,7 @@ class Machines(Network):
         host["init"], host["agents"] = None, {}
         self.save()
         self.remove_namespace(self.namespace(name))
+        shutil.rmtree(os.path.join(self.root(name), "run"), ignore_errors=True)
         # The kernel clears a namespace away in its own time; a port that still stood there would be in the way of the
         # next power-on.
         for network in self.networks(name):
@@ -167,6 +183,7 @@ class Machines(Network):
         result = dict(os.environ, CLUSTERAGENT_SANDBOX=self.directory)
         if name in NODES:
             result["CLUSTERAGENT_ROOT"] = self.root(name)
+        result.update(self.extra_environment.get(name, {}))
         with contextlib.suppress(SandboxError):
             result["PATH"] = os.path.dirname(agent_binary()) + os.pathsep + result.get("PATH", os.defpath)
         return result

@@ -8,7 +8,6 @@ from harness import monotonic_ns, other, owner_changes
 from systems import NODES, fresh
 
 BEFORE_S = 0.3      # undisturbed measuring before the fault
-AFTER_S = 1.5       # and after one that ends by itself
 FAULT_S = 5.0
 HANG_S = 10.0
 LOSS_S = 60.0
@@ -21,17 +20,17 @@ UNSETTLED_MAX = 3
 
 def power_off(system, active):
     system.lab.sandbox.power_off(active)
-    time.sleep(AFTER_S)
+    time.sleep(system.after_s)
 
 
 def graceful_stop(system, active):
     system.graceful_stop(active)
-    time.sleep(AFTER_S)
+    time.sleep(system.after_s)
 
 
 def swap(system, active):
     system.swap()
-    time.sleep(AFTER_S)
+    time.sleep(system.after_s)
 
 
 def cable(system, active):
@@ -85,7 +84,7 @@ def loss(system, active):
     system.lab.sandbox.loss(active, other(active), LOSS_PERCENT)
     time.sleep(LOSS_S)
     system.lab.sandbox.heal()
-    time.sleep(AFTER_S)
+    time.sleep(system.after_s)
 
 
 # Each fault with the number of moves of the address that it justifies: away, and back where the old owner is preferred

@@ -1,11 +1,14 @@
-"""The systems that are compared, behind one set of verbs: clusteragent and keepalived (Debian's package), each as its
-documentation sets it up for fast failover, in the same sandbox, with the same client."""
+"""The systems that are compared, behind one set of verbs: clusteragent without and with a witness, keepalived and
+Pacemaker (Debian's packages), each as its documentation sets it up for fast failover, in the same sandbox, with the
+same client."""
 import os
 import signal
 import time
 
 import harness
-from harness import MODULE, NODES, Lab, LabError, other, wait_for
+from harness import MODULE, NODES, WITNESS, Lab, LabError, other, wait_for
+from pacemaker import Pacemaker
+from system import System
 
 SETTLE_PATIENCE_S = 30.0
 
@@ -30,40 +33,6 @@ vrrp_instance bench {{
   }}
 }}
 """
-
-
-class System:
-    """One set of verbs. `lab` is up, responders run on both nodes."""
-    name = ""
-
-    def __init__(self, lab):
-        self.lab = lab
-
-    def start(self):
-        raise NotImplementedError
-
-    def settle(self, active="node1"):
-        """Waits until the named node serves the client and the other one stands by."""
-        raise NotImplementedError
-
-    def processes(self, node):
-        """Pids of the system on the node."""
-        raise NotImplementedError
-
-    def victims(self, node):
-        """Pids that a SIGSTOP or SIGKILL of "the active one" hits."""
-        return self.processes(node)
-
-    def restart(self, node):
-        """After victims() were killed: what a service manager would do."""
-        raise NotImplementedError
-
-    def graceful_stop(self, node):
-        raise NotImplementedError
-
-    def swap(self):
-        """Planned change of the active node, where the system has one."""
-        return False
 
 
 class Keepalived(System):
@@ -133,7 +102,27 @@ class ClusterAgent(System):
         return True
 
 
-SYSTEMS = {system.name: system for system in (Keepalived, ClusterAgent)}
+class WithWitness(ClusterAgent):
+    name = "clusteragent-witness"
+    label = "clusteragent with witness"
+
+    def start(self):
+        self.lab.start_witness()
+        self.module["check_section"] = WITNESS
+        super().start()
+
+    def settle(self, active="node1"):
+        super().settle(active)
+        promised = lambda: "witness promises this role" in self.lab.agent(active, "status", "-m", MODULE)
+        if not wait_for(promised, SETTLE_PATIENCE_S):
+            raise LabError(f"the witness does not promise {active} its role")
+
+
+SYSTEMS = {system.name: system for system in (ClusterAgent, WithWitness, Keepalived, Pacemaker)}
+
+
+def label(name):
+    return SYSTEMS[name].label or name
 
 
 def fresh(name, **options):
@@ -142,4 +131,4 @@ def fresh(name, **options):
     return lab, SYSTEMS[name](lab, **options)
 
 
-__all__ = ["NODES", "SYSTEMS", "ClusterAgent", "Keepalived", "System", "fresh"]
+__all__ = ["NODES", "SYSTEMS", "ClusterAgent", "Keepalived", "Pacemaker", "System", "WithWitness", "fresh", "label"]

@@ -1,6 +1,8 @@
 """The primary's agent dies or hangs while its machine lives: its virtual IP must be gone before the peer answers."""
+import ctypes
 import os
 import signal
+import socket
 import time
 import unittest
 
@@ -8,6 +10,29 @@ from harness import Lab, owner_changes, wait_for
 
 OUTAGE_MS_MAX = 1500
 HANG_S = 10
+HEARTBEAT_PORT = 8888
+PORT_HELD_S = 0.1
+SYS_PIDFD_GETFD = 438
+
+
+def heartbeat_sockets(pid):
+    """Copies of the process's sockets on the heartbeat port: while they are open, nobody else has the port."""
+    pidfd, found = os.pidfd_open(pid), []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        copy = ctypes.CDLL(None).syscall(SYS_PIDFD_GETFD, pidfd, int(number), 0)
+        try:
+            one = socket.socket(fileno=copy)
+        except OSError:  # no socket, or closed meanwhile
+            if copy >= 0:
+                os.close(copy)
+            continue
+        is_udp = one.type == socket.SOCK_DGRAM and one.family in (socket.AF_INET, socket.AF_INET6)
+        if is_udp and one.getsockname()[1] == HEARTBEAT_PORT:
+            found.append(one)
+        else:
+            one.close()
+    os.close(pidfd)
+    return found
 
 
 class AgentDeath(unittest.TestCase):
@@ -32,6 +57,24 @@ class AgentDeath(unittest.TestCase):
             probe, observer = self.run_fault(lab, lambda: lab.sandbox.signal_agent("node1", signal.SIGKILL))
             lab.sandbox.start_agent("node1", "demo")  # as a service manager does
             lab.wait_states({"node1": "SECOND", "node2": "PRIM"})
+            self.check(probe.finish(), observer.finish())
+
+    def test_release_of_the_guard_outlasts_a_port_that_is_still_held(self):
+        """The kernel ends a killed agent in its own time; the peer hears of the death long before its timeout."""
+        with Lab() as lab:
+            lab.write_module(pulse=200, timeout=3000)
+            lab.start_responders()
+            lab.start_cluster()
+            (agent,) = lab.sandbox.agents("node1", "demo").values()
+            held = heartbeat_sockets(agent["pid"])
+            self.assertTrue(held, "the agent's heartbeat sockets")
+
+            def act():
+                lab.sandbox.signal_agent("node1", signal.SIGKILL)
+                time.sleep(PORT_HELD_S)
+                for one in held:
+                    one.close()
+            probe, observer = self.run_fault(lab, act)
             self.check(probe.finish(), observer.finish())
 
     def test_sigstop_of_the_agent(self):

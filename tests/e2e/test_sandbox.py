@@ -62,6 +62,20 @@ class CommandLine(unittest.TestCase):
         self.assertFalse(hears(self.directory, "client", "10.77.1.100"), "the address outlived its kernel")
         self.assertIn("sleep", sandbox(self.directory, "exec", "node1", "ps", "ax").stdout)
 
+    def test_power_on_is_a_boot_that_has_forgotten_run_and_not_the_disk(self):
+        boot = lambda: sandbox(self.directory, "exec", "node1", "cat", "/proc/sys/kernel/random/boot_id").stdout
+        root, first = os.path.join(self.directory, "node1/root"), boot()
+        for folder in ("run", "var"):
+            os.makedirs(os.path.join(root, folder))
+            with open(os.path.join(root, folder, "file"), "w", encoding="ascii") as file:
+                file.write("kept?")
+        sandbox(self.directory, "power-off", "node1")
+        sandbox(self.directory, "power-on", "node1")
+        self.assertNotEqual(boot(), first)
+        self.assertNotEqual(first, read("/proc/sys/kernel/random/boot_id"))
+        self.assertFalse(os.path.exists(os.path.join(root, "run/file")))
+        self.assertEqual(read(os.path.join(root, "var/file")), "kept?")
+
     def test_pause_stops_a_program(self):
         sandbox(self.directory, "boot", "node2", "--", "sleep", "1000")
         sandbox(self.directory, "pause", "node2", "--program", "sleep")

@@ -111,7 +111,7 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
                         read_number(values, "was_primary", was_primary) &&
                         read_number(values, "restarts_used", state.restarts_used) &&
                         read_number(values, "restart_window_left_ns", window_left);
-  if (!complete || holder > 1 || sync_set == 0 || sync_set > 3)
+  if (!complete || holder > 1 || sync_set == 0 || sync_set > 3 || window_left < 0)
     return damaged(path, "a value is missing or impossible");
   state.record = core::Record{Epoch{epoch}, Revision{revision}, NodeId{holder}, core::NodeSet{sync_set}};
   state.is_wanted = is_wanted != 0;

@@ -51,6 +51,9 @@ std::string render(const Json& status) {
       fmt::format("witness {} on UDP port {}\n", control::text(status, "version"), number_of(status, "port"));
   for (const Json& cluster : control::part(status, "clusters")) {
     shown += fmt::format("cluster {} (key {})\n", control::text(cluster, "key_file"), control::text(cluster, "key_id"));
+    for (const Json& key : control::part(cluster, "keys")) {
+      shown += fmt::format("  accepts {}, {} questions\n", control::text(key, "key_id"), number_of(key, "asked"));
+    }
     const Json& modules = control::part(cluster, "modules");
     if (modules.empty()) shown += "  no module has asked yet\n";
     for (const Json& module : modules) shown += render_module(module);

@@ -18,6 +18,9 @@ constexpr int pulses_min = 3;
 constexpr std::size_t mirror_nodes = 2;
 /// Below this the margin between the witness's lease and what the holder may use of it would be cut short.
 constexpr Duration witness_timeout_min = std::chrono::milliseconds{20};
+/// The same without a witness, where both nodes may lead anyway when they are cut off: worth a warning, no refusal.
+/// core::permit_lease() keeps at least a third of the timeout, so from here down the margin shrinks.
+constexpr Duration whole_margin_timeout_min = std::chrono::milliseconds{16};
 
 std::string name_of(const Value& value) {
   return name_attribute(*value.row, value.text);
@@ -89,8 +92,20 @@ class ModuleRules {
          {}});
   }
 
+  void check_margin(const Value& timeout) {
+    if (!timeout.is_valid || timeout.duration() >= whole_margin_timeout_min) return;
+    if (has_witness()) return;  // refused below
+    diagnostics_.warning(
+        timeout.at,
+        fmt::format("{}: {} is shorter than what the kernel's timers need; when the agent of the primary is killed or "
+                    "stands still, its address may still answer for some milliseconds after the other node has it",
+                    name_of(timeout), timeout.text),
+        {timeout.text, fmt::format("at least {}", duration_text(whole_margin_timeout_min, "ms")), {}});
+  }
+
   void check_heart(const Section& heart) {
     check_timing(heart["pulse"], heart["timeout"]);
+    check_margin(heart["timeout"]);
     std::set<std::string> idents;
     std::set<std::string> lans;
     for (const Section* heartbeat : heart.all("heartbeat")) {
@@ -105,10 +120,16 @@ class ModuleRules {
     }
   }
 
+  bool has_witness() const {
+    const Section* checks = service_.find("check");
+    const Section* splitbrain = checks == nullptr ? nullptr : checks->find("splitbrain");
+    return splitbrain != nullptr && (*splitbrain)["exec"].text == "witness";
+  }
+
   void check_splitbrain(const Section& checks) {
     const Section* splitbrain = checks.find("splitbrain");
     const Section* heart = service_.find("heart");
-    if (splitbrain == nullptr || (*splitbrain)["exec"].text != "witness") return;
+    if (!has_witness()) return;
     const Value& address = (*splitbrain)["arg"];
     const auto ip = IpAddress::parse(address.text);
     if (address.is_valid && (!ip || ip->is_unspecified() || ip->is_multicast())) {

@@ -218,6 +218,22 @@ std::string render_processes(const Screen& screen) {
   return "\n" + format_rows(rows, {label, column, column}, screen.with_colours);
 }
 
+/// Only while a key is being changed: else both sign with the one that there is.
+std::string render_keys(const Screen& screen) {
+  const Json& keys = part(screen.own, "keys");
+  const Json& accepts = part(keys, "accepts");
+  if (!accepts.is_array() || accepts.size() < 2) return "";
+  std::string shown =
+      fmt::format("\nkeys: {} signs with {}, {} with {}; accepted here:", screen.self,
+                  or_unknown(text(keys, "signs_with")), screen.peer, or_unknown(text(keys, "peer_signs_with")));
+  for (const Json& key : accepts) {
+    shown += fmt::format(" {} ({}", text(key, "key_id"), text(key, "role"));
+    const auto left = number(key, "left_s");
+    shown += left ? fmt::format(", {} more)", duration_text(*left * 1000)) : ")";
+  }
+  return shown + "\n";
+}
+
 std::string configuration_text(const Screen& screen) {
   const auto matches = truth(part(screen.own, "local"), "config_matches");
   if (!matches) return "configurations match: unknown";
@@ -242,6 +258,7 @@ std::string render_status(const Json& status, bool with_colours, std::size_t wid
                       configuration_text(screen) + "\n\n";
   shown += format_rows(node_rows(screen), {label_width, column, column}, with_colours);
   shown += render_paths(screen) + render_refused(screen) + render_addresses(screen) + render_processes(screen);
+  shown += render_keys(screen);
   for (const Json& warning : part(status, "warnings")) {
     const Json holder{{"text", warning}};
     shown += tinted("\nwarning: " + text(holder, "text"), Tint::red, with_colours) + "\n";

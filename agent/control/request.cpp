@@ -81,7 +81,9 @@ Result<Parsed> parse_request(std::string_view line) {
   if (*kind == "status") return parsed;
   auto request = *kind == "operate" ? parse_operate(document)
                  : *kind == "print" ? parse_print(document)
-                                    : Result<Request>{misunderstood("this agent knows status, operate and print")};
+                 : *kind == "reload_keys"
+                     ? Result<Request>{Request{ReloadKeysRequest{}}}
+                     : Result<Request>{misunderstood("this agent knows status, operate, print and reload_keys")};
   if (!request) return request.error();
   parsed.request = std::move(*request);
   return parsed;

@@ -29,7 +29,9 @@ struct PrintRequest {
   char level = 'I';  // I, W or E
   std::string text;
 };
-using Request = std::variant<StatusRequest, OperateRequest, PrintRequest>;
+/// Reads the cluster keys again.
+struct ReloadKeysRequest {};
+using Request = std::variant<StatusRequest, OperateRequest, PrintRequest, ReloadKeysRequest>;
 
 struct Parsed {
   std::string node;  // which node the caller believes to talk to; empty: any

@@ -118,6 +118,8 @@ void forget_stale(Json& status) {
     for (const char* key : said_by_peer) (*peer)[key] = nullptr;
     const auto local = status.find("local");
     if (local != status.end() && local->is_object()) (*local)["config_matches"] = nullptr;
+    const auto keys = status.find("keys");
+    if (keys != status.end() && keys->is_object()) (*keys)["peer_signs_with"] = nullptr;
   }
   if (!is_believed || is_older(status, "peer_report_age_ms", stale_after)) status["peer_report"] = nullptr;
 }

@@ -97,6 +97,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
     return s.error();
   // The socket first: it also keeps a second agent of the same module out, before anything of the first is touched.
   if (const Status opened = agent->open_control(); !opened) return opened.error();
+  agent->open_keys();
   if (const Status opened = agent->open_transport(); !opened) return opened.error();
   if (const Status opened = agent->open_witness(); !opened) return opened.error();
   if (const Status opened = agent->open_vip(); !opened) return opened.error();
@@ -115,6 +116,11 @@ Status Agent::open_control() {
   handlers.status = [this] { return status(); };
   handlers.operate = [this](const core::OperatorRequest& request) { deliver(request); };
   handlers.print = [this](char level, const std::string& text) { print(level, text); };
+  handlers.reload_keys = [this](RequestId request) {
+    keys_->reload([this, request](const Result<std::string>& read) {
+      control_->reply({request, static_cast<bool>(read), read ? *read : read.error().message});
+    });
+  };
   auto opened = control::ControlServer::open(io_, setup_.paths.socket(setup_.module), std::move(handlers));
   if (!opened) return opened.error();
   control_ = std::move(*opened);
@@ -126,7 +132,7 @@ Status Agent::open_transport() {
   options.module = setup_.module;
   options.self = setup_.self;
   options.incarnation = setup_.incarnation;
-  options.cluster_key = setup_.key;
+  options.cluster_key = keys_->accepted().front();
   options.timeout = setup_.config.heart.timeout;
   for (const config::HeartbeatPath& path : config::heartbeat_paths(setup_.config, setup_.cluster, setup_.self)) {
     const auto local = resolve(path.local);
@@ -143,6 +149,7 @@ Status Agent::open_transport() {
       });
   if (!opened) return opened.error();
   transport_ = std::move(*opened);
+  transport_->set_keys(keys_->accepted());
   return success();
 }
 
@@ -289,6 +296,7 @@ void Agent::after_step() {
 
 void Agent::on_tick() {
   service_manager_.alive();
+  keys_->expire();
   transport_->send_report(own_status().dump(-1, ' ', false, Json::error_handler_t::replace));
   next_tick_ = platform::boottime_now() + tick_interval;
   tick_.expires_after(tick_interval_max);
@@ -318,6 +326,7 @@ Json Agent::own_status() const {
     for (const watch::ProcReport& report : watch_->report()) json["processes"].push_back(process_status(report));
   }
   json["warnings"] = warnings_;
+  add_key_status(json);
   add_witness_status(json, view.witness, now);
   return json;
 }

@@ -8,6 +8,7 @@
 #include "agent/base/result.hpp"
 #include "agent/control/server.hpp"
 #include "agent/daemon/driver.hpp"
+#include "agent/daemon/key_keeper.hpp"
 #include "agent/daemon/permit_fan.hpp"
 #include "agent/daemon/service_manager.hpp"
 #include "agent/daemon/setup.hpp"
@@ -31,6 +32,8 @@ class Agent : private core::OperatorPort {
   void start();
   /// Stops the module in order and then the loop; asked twice, the loop ends at once.
   void shut_down();
+  /// Reads the cluster keys again; the log says what came of it.
+  void reload_keys();
 
  private:
   Agent(boost::asio::io_context& io, Setup setup, std::string agent_binary);
@@ -44,6 +47,10 @@ class Agent : private core::OperatorPort {
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
+  // agent_keys.cpp
+  void open_keys();
+  void use_keys(const std::vector<wire::Key>& accepted);
+  void add_key_status(control::Json& status) const;
   // agent_guard.cpp
   void open_guard();
   void plan_guard(std::vector<platform::KernelMessage> removal);
@@ -65,6 +72,7 @@ class Agent : private core::OperatorPort {
   std::string agent_binary_;
   ServiceManager service_manager_;
   std::unique_ptr<StateWriter> state_;
+  std::unique_ptr<KeyKeeper> keys_;
   std::unique_ptr<transport::HeartbeatTransport> transport_;
   std::unique_ptr<witness::WitnessClient> witness_;  // null: the module has none
   std::unique_ptr<vip::VirtualIp> vip_;

@@ -12,7 +12,7 @@ Status Agent::open_witness() {
   witness::ClientOptions options;
   options.address = setup_.config.witness->address.text();
   options.port = setup_.config.witness->port;
-  options.cluster_key = setup_.key;
+  options.cluster_key = keys_->accepted().front();
   options.module = setup_.module;
   options.self = setup_.self;
   options.incarnation = setup_.incarnation;
@@ -20,6 +20,7 @@ Status Agent::open_witness() {
       witness::WitnessClient::open(io_, std::move(options), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   witness_ = std::move(*opened);
+  witness_->set_keys(keys_->accepted());
   return success();
 }
 

@@ -45,11 +45,11 @@ int run_agent(const RunOptions& options) {
   boost::asio::io_context io{1};
   auto agent = Agent::build(io, std::move(*setup), binary);
   if (!agent) return refuse(agent.error());
-  boost::asio::signal_set signals{io, SIGTERM, SIGINT};
+  boost::asio::signal_set signals{io, SIGTERM, SIGINT, SIGHUP};
   std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& failure,
-                                                                             int) {
+                                                                             int signal) {
     if (failure) return;
-    (*agent)->shut_down();
+    signal == SIGHUP ? (*agent)->reload_keys() : (*agent)->shut_down();
     signals.async_wait(on_signal);
   };
   signals.async_wait(on_signal);

@@ -10,7 +10,6 @@
 #include "agent/daemon/network.hpp"
 #include "agent/daemon/state_file.hpp"
 #include "agent/platform/environment.hpp"
-#include "agent/transport/key_file.hpp"
 
 namespace clusteragent::daemon {
 namespace {
@@ -77,9 +76,9 @@ Result<Setup> load_setup(const RunOptions& options) {
   const auto self = config::own_node(setup.cluster, {options.node, host_name(), local_addresses()});
   if (!self) return self.error();
   setup.self = *self;
-  const auto key = transport::load_key(setup.paths.key_file());
-  if (!key) return key.error();
-  setup.key = *key;
+  auto keys = transport::load_key_ring(setup.paths.key_file());
+  if (!keys) return keys.error();
+  setup.keys = std::move(*keys);
   if (const Status made = make_directories(setup); !made) return made.error();
   const auto durable = load_state(setup.paths.state_file(setup.module));
   if (!durable) return durable.error();

@@ -8,7 +8,7 @@
 #include "agent/control/paths.hpp"
 #include "agent/core/types.hpp"
 #include "agent/daemon/daemon.hpp"
-#include "agent/wire/keys.hpp"
+#include "agent/transport/key_rotation.hpp"
 
 namespace clusteragent::daemon {
 
@@ -18,7 +18,7 @@ struct Setup {
   config::ClusterConfig cluster;
   config::ModuleConfig config;
   NodeId self{};
-  wire::Key key{};
+  transport::LoadedKeys keys;
   core::DurableState durable;
   Incarnation incarnation{};
 

@@ -126,7 +126,8 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
                         read_number(values, "restart_window_left_ns", window_left);
   const bool has_proposal = values.contains("proposal_epoch");
   if (has_proposal) state.proposal = read_record(values, "proposal_");
-  if (!complete || (has_proposal && !state.proposal)) return damaged(path, "a value is missing or impossible");
+  const bool is_sane = complete && window_left >= 0 && (!has_proposal || state.proposal);
+  if (!is_sane) return damaged(path, "a value is missing or impossible");
   state.record = *record;
   state.is_wanted = is_wanted != 0;
   state.was_primary = was_primary != 0;

@@ -15,7 +15,7 @@
 #include "agent/daemon/service_manager.hpp"
 #include "agent/daemon/witness_status.hpp"
 #include "agent/platform/clock.hpp"
-#include "agent/transport/key_file.hpp"
+#include "agent/transport/key_rotation.hpp"
 #include "agent/witness/client.hpp"
 #include "agent/witness/server.hpp"
 
@@ -55,8 +55,13 @@ Status parse_listen(const std::string& text, witness::ServerOptions& options) {
   return success();
 }
 
+struct LoadedClusters {
+  std::vector<witness::ClusterKey> keys;
+  std::vector<std::string> problems;
+};
+
 /// One that cannot be read is left out, loudly: the other clusters need their witness.
-std::vector<witness::ClusterKey> load_keys(const std::string& directory) {
+LoadedClusters load_keys(const std::string& directory) {
   std::vector<fs::path> files;
   std::error_code error;
   fs::directory_iterator entries{directory, error};
@@ -64,16 +69,18 @@ std::vector<witness::ClusterKey> load_keys(const std::string& directory) {
     if (entries->path().extension() == ".key") files.push_back(entries->path());
   }
   std::sort(files.begin(), files.end());
-  std::vector<witness::ClusterKey> keys;
+  LoadedClusters loaded;
   for (const fs::path& file : files) {
-    const auto key = transport::load_key(file);
-    if (key) {
-      keys.push_back({file.filename(), *key});
+    const auto keys = transport::load_key_ring(file);
+    if (keys) {
+      loaded.keys.push_back({file.filename(), keys->ring});
+      for (const std::string& problem : keys->problems) loaded.problems.push_back(problem + "; this key is left out");
     } else {
-      log::critical("witness", "{}; its cluster has no witness here", key.error().message);
+      loaded.problems.push_back(keys.error().message + "; its cluster has no witness here");
     }
   }
-  return keys;
+  for (const std::string& problem : loaded.problems) log::critical("witness", "{}", problem);
+  return loaded;
 }
 
 Error no_keys(const std::string& directory) {
@@ -103,7 +110,7 @@ class WitnessDaemon {
     auto control = control::ControlServer::open(io_, paths_.witness_socket(), handlers());
     if (!control) return control.error();
     control_ = std::move(*control);
-    const auto keys = load_keys(paths_.witness_keys_dir());
+    const auto keys = load_keys(paths_.witness_keys_dir()).keys;
     if (keys.empty()) return no_keys(paths_.witness_keys_dir());
     auto server = witness::WitnessServer::open(io_, std::move(options), keys);
     if (!server) return server.error();
@@ -126,7 +133,11 @@ class WitnessDaemon {
             [this](const core::OperatorRequest& request) {
               control_->reply({request.request, false, "a witness has no module to act on; ask a data node"});
             },
-            [](char, const std::string& text) { log::info("witness", "{}", text); }};
+            [](char, const std::string& text) { log::info("witness", "{}", text); },
+            [this](RequestId request) {
+              const Result<std::string> read = reload();
+              control_->reply({request, static_cast<bool>(read), read ? *read : read.error().message});
+            }};
   }
 
   void await_signal() {
@@ -137,20 +148,24 @@ class WitnessDaemon {
         io_.stop();
         return;
       }
-      reload();
+      static_cast<void>(reload());  // the log has it
       await_signal();
     });
   }
 
-  void reload() {
-    const auto keys = load_keys(paths_.witness_keys_dir());
+  Result<std::string> reload() {
+    const LoadedClusters loaded = load_keys(paths_.witness_keys_dir());
     // An empty directory is rather a mistake than a wish, and a witness without keys helps nobody.
-    const Status set = keys.empty() ? Status{no_keys(paths_.witness_keys_dir())} : server_->set_keys(keys);
-    if (set) {
-      log::event("witness", "keys read again: serves {} clusters", keys.size());
-    } else {
+    const Status set =
+        loaded.keys.empty() ? Status{no_keys(paths_.witness_keys_dir())} : server_->set_keys(loaded.keys);
+    if (!set) {
       log::critical("witness", "keys not changed: {}", set.error().message);
+      return Error{ErrorCode::refused, "keys not changed: " + set.error().message};
     }
+    const std::string text = fmt::format("keys read again: serves {} clusters", status().clusters.size());
+    log::event("witness", "{}", text);
+    if (loaded.problems.empty()) return text;
+    return Error{ErrorCode::refused, text + "; " + loaded.problems.front()};
   }
 
   void feed_watchdog() {

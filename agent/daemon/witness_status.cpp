@@ -61,8 +61,15 @@ Json witness_status(const witness::ServerStatus& status, Instant now) {
   for (const witness::ClusterStatus& cluster : status.clusters) {
     Json modules = Json::array();
     for (const witness::ModuleStatus& module : cluster.modules) modules.push_back(module_of(module, now));
-    clusters.push_back(
-        {{"key_file", cluster.name}, {"key_id", witness::hex(cluster.key_id)}, {"modules", std::move(modules)}});
+    Json keys = Json::array();
+    for (const witness::KeyStatus& key : cluster.keys) {
+      keys.push_back({{"key_id", witness::hex(key.key_id)}, {"asked", key.asked}});
+    }
+    clusters.push_back({{"key_file", cluster.name},
+                        {"key_id", witness::hex(cluster.key_id)},
+                        {"votes_key", witness::hex(cluster.votes_key)},
+                        {"keys", std::move(keys)},
+                        {"modules", std::move(modules)}});
   }
   return {{"schema", witness_schema},
           {"version", version},

@@ -62,6 +62,13 @@ Result<std::unique_ptr<HeartbeatTransport>> HeartbeatTransport::open(boost::asio
   return transport;
 }
 
+void HeartbeatTransport::set_keys(const std::vector<wire::Key>& accepted) {
+  auto derived = wire::Keys::derive_all(accepted, options_.module);
+  CLUSTERAGENT_ASSERT(!derived.empty());
+  keys_ = derived.front();
+  receiver_.set_keys(std::move(derived));
+}
+
 void HeartbeatTransport::drain() {
   for (const auto& path : paths_) path->socket.drain();
 }

@@ -64,6 +64,11 @@ class HeartbeatTransport final : public core::HeartbeatPort {
   void send(const core::SendHeartbeat& action) override;
   /// A text of at most wire::report_bytes_max for the peer's status. False: it is longer, or empty, and was not sent.
   bool send_report(const std::string& text);
+  /// The cluster keys that are accepted from now on; frames are signed with the first. Frames that a guard holds are
+  /// still those of release_frames() as they were made.
+  void set_keys(const std::vector<wire::Key>& accepted);
+  /// Which of them the peer signs with; nullopt: nothing was heard since they were set.
+  std::optional<std::size_t> peer_key() const { return receiver_.peer_key(); }
   /// Delivers everything that has arrived. The daemon calls it before it lets a deadline pass, so that this process's
   /// own stall is not taken for the peer's silence.
   void drain();

@@ -54,6 +54,12 @@ Keys Keys::derive(const Key& cluster_key, std::string_view module) {
               derive_key(cluster_key, Purpose::report, module)};
 }
 
+std::vector<Keys> Keys::derive_all(const std::vector<Key>& cluster_keys, std::string_view module) {
+  std::vector<Keys> derived;
+  for (const Key& key : cluster_keys) derived.push_back(derive(key, module));
+  return derived;
+}
+
 const Key& Keys::of(FrameType type) const {
   if (type == FrameType::release) return guard_release;
   return type == FrameType::report ? report : heartbeat;
@@ -82,7 +88,9 @@ Bytes encode(const Header& header, const Body& body, const Keys& keys) {
   return {frame.begin(), frame.end()};
 }
 
-std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uint64_t own_module, const Keys& keys) {
+std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uint64_t own_module,
+                                   std::span<const Keys> accepted) {
+  CLUSTERAGENT_ASSERT(!accepted.empty() && accepted.size() <= keys_accepted_max);
   if (bytes.size() < header_bytes + mac_bytes || bytes.size() > frame_bytes_max) return Flaw::malformed;
   if (!std::equal(magic.begin(), magic.end(), bytes.begin())) return Flaw::malformed;
   Decoded decoded;
@@ -92,7 +100,11 @@ std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uin
   if (header.module_hash != own_module) return Flaw::foreign_module;
   const auto authenticated = bytes.first(bytes.size() - mac_bytes);
   if (length != authenticated.size() - header_bytes) return Flaw::malformed;
-  if (!is_authentic(keys.of(header.type), authenticated, bytes.last(mac_bytes))) return Flaw::bad_mac;
+  const auto fits = [&](const Keys& keys) {
+    return is_authentic(keys.of(header.type), authenticated, bytes.last(mac_bytes));
+  };
+  decoded.key = static_cast<std::size_t>(std::find_if(accepted.begin(), accepted.end(), fits) - accepted.begin());
+  if (decoded.key == accepted.size()) return Flaw::bad_mac;
   const bool is_sane = header.node.value() <= 1 && header.speaks.contains(header.version);
   if (!is_sane) return Flaw::malformed;
   if (!own_versions.contains(header.version)) return decoded;

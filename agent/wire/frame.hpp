@@ -17,7 +17,7 @@
 #include "agent/base/assert.hpp"
 #include "agent/base/ids.hpp"
 #include "agent/base/time.hpp"
-#include "agent/wire/keys.hpp"
+#include "agent/wire/key_ring.hpp"
 #include "agent/wire/version.hpp"
 
 namespace clusteragent::wire {
@@ -132,6 +132,7 @@ struct Keys {
   Key guard_release;
   Key report;
   static Keys derive(const Key& cluster_key, std::string_view module);
+  static std::vector<Keys> derive_all(const std::vector<Key>& cluster_keys, std::string_view module);
   /// Types that a later version may bring are signed with the heartbeat key.
   const Key& of(FrameType type) const;
 };
@@ -149,7 +150,14 @@ enum class Flaw : std::uint8_t { malformed, foreign_module, bad_mac };
 struct Decoded {
   Header header;
   std::optional<Body> body;  // nullopt: authentic, of a version that this build does not speak
+  std::size_t key = 0;       // which of the accepted ones it is signed with
 };
-std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uint64_t own_module, const Keys& keys);
+/// `accepted`: tried in this order, the likeliest first; at most keys_accepted_max.
+std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uint64_t own_module,
+                                   std::span<const Keys> accepted);
+inline std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uint64_t own_module,
+                                          const Keys& keys) {
+  return decode(bytes, own_module, std::span{&keys, 1});
+}
 
 }  // namespace clusteragent::wire

@@ -33,9 +33,9 @@ struct FreeMac {
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
 
-// Looking an algorithm up by name costs libcrypto more than a frame's digest does, so it is done once a thread.
 // Looking an algorithm up by name and preparing it for a key cost libcrypto more than the code of a frame does, and
-// nearly every frame is signed with the same key.
+// nearly every frame is made or checked with one of few keys: while the cluster key is being changed, those of up to
+// three of them.
 struct Authenticator {
   std::unique_ptr<EVP_MAC_CTX, FreeMac> context;
   Key key{};
@@ -51,16 +51,33 @@ struct Authenticator {
     CLUSTERAGENT_ASSERT(context && EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
   }
 
+  bool is_for(const Key& wanted) const { return has_key && key == wanted; }
   bool begin(const Key& wanted) {
-    if (has_key && key == wanted) return EVP_MAC_init(context.get(), nullptr, 0, nullptr) == 1;
+    if (is_for(wanted)) return EVP_MAC_init(context.get(), nullptr, 0, nullptr) == 1;
     key = wanted;
     has_key = true;
     return EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) == 1;
   }
 };
 
+class Authenticators {
+ public:
+  Authenticator& of(const Key& key) {
+    for (Authenticator& one : prepared_) {
+      if (one.is_for(key)) return one;
+    }
+    turn_ = (turn_ + 1) % prepared_.size();
+    return prepared_[turn_];
+  }
+
+ private:
+  std::array<Authenticator, 6> prepared_;  // three accepted keys, heartbeats and reports
+  std::size_t turn_ = 0;
+};
+
 Key hmac(const Key& key, std::span<const std::uint8_t> message) {
-  thread_local Authenticator authenticator;
+  thread_local Authenticators authenticators;
+  Authenticator& authenticator = authenticators.of(key);
   Key code{};
   std::size_t length = 0;
   CLUSTERAGENT_ASSERT(

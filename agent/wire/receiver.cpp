@@ -4,9 +4,15 @@
 
 namespace clusteragent::wire {
 
-Receiver::Receiver(std::uint64_t module, Keys keys, NodeId self, Incarnation own)
+Receiver::Receiver(std::uint64_t module, const Keys& keys, NodeId self, Incarnation own)
     : module_{module}, keys_{keys}, self_{self}, own_{own} {
   CLUSTERAGENT_ASSERT(own.value() != 0);  // 0 says "none" on the wire
+}
+
+void Receiver::set_keys(std::vector<Keys> accepted) {
+  CLUSTERAGENT_ASSERT(!accepted.empty() && accepted.size() <= keys_accepted_max);
+  keys_ = std::move(accepted);
+  peer_key_.reset();
 }
 
 Verdict Receiver::receive(std::span<const std::uint8_t> bytes) {
@@ -50,7 +56,10 @@ Verdict Receiver::judge(Decoded& decoded) {
     return Dropped{};
   }
   // A release frame was signed long before it is sent, so its challenge may be an old one.
-  if (header.type != FrameType::release) peer_->challenge = header.challenge;
+  if (header.type != FrameType::release) {
+    peer_->challenge = header.challenge;
+    peer_key_ = decoded.key;
+  }
   if (decoded.body) {
     ++counters_.accepted;
     Accepted accepted{header, std::move(*decoded.body)};

@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "agent/wire/frame.hpp"
 #include "agent/wire/replay_window.hpp"
@@ -54,7 +55,14 @@ using Verdict = std::variant<Accepted, Incompatible, Unproven, Dropped>;
 class Receiver {
  public:
   /// `own` must be random: it is the first challenge as well.
-  Receiver(std::uint64_t module, Keys keys, NodeId self, Incarnation own);
+  Receiver(std::uint64_t module, const Keys& keys, NodeId self, Incarnation own);
+
+  /// Accepted from now on, the one that this node signs with first. What has been believed stays believed: a life of
+  /// the peer goes on under another key, and its sequence numbers with it.
+  void set_keys(std::vector<Keys> accepted);
+  /// Which of them the newest accepted frame was signed with; nullopt: none came since they were set. A guard's release
+  /// does not count: it was signed long before.
+  std::optional<std::size_t> peer_key() const { return peer_key_; }
 
   Verdict receive(std::span<const std::uint8_t> bytes);
   /// To stand in every frame that is sent.
@@ -83,7 +91,8 @@ class Receiver {
   Unproven remember(const Header& header);
 
   std::uint64_t module_;
-  Keys keys_;
+  std::vector<Keys> keys_;
+  std::optional<std::size_t> peer_key_;
   NodeId self_;
   Incarnation own_;
   std::uint64_t lives_ = 0;  // of the peer, believed so far

@@ -1,7 +1,6 @@
 #include "agent/wire/witness_frame.hpp"
 
 #include <algorithm>
-#include <string_view>
 
 #include "agent/wire/octets.hpp"
 
@@ -77,7 +76,8 @@ std::optional<WitnessBody> read_answer(Reader& in) {
   answer.record = read_record(in);
   answer.retry_after = Duration{in.number<std::int64_t>()};
   const bool has_time = answer.refusal == core::Refusal::promised || answer.refusal == core::Refusal::rebooted;
-  const bool is_timely = has_time ? answer.retry_after >= Duration::zero() : answer.retry_after == Duration::zero();
+  const bool is_bounded = answer.retry_after >= Duration::zero() && answer.retry_after <= witness_retry_max;
+  const bool is_timely = has_time ? is_bounded : answer.retry_after == Duration::zero();
   if (refusal > refusal_max || !is_sane(answer.record) || !is_timely || !in.is_complete()) return std::nullopt;
   return answer;
 }
@@ -109,14 +109,6 @@ WitnessHeader read_header(Reader& in) {
 }
 
 }  // namespace
-
-std::uint64_t witness_key_id(const Key& cluster_key) {
-  constexpr std::string_view label = "clusteragent witness key id";
-  Bytes text{label.begin(), label.end()};
-  text.insert(text.end(), cluster_key.begin(), cluster_key.end());
-  const auto hash = digest(text);
-  return Reader{hash}.number<std::uint64_t>();
-}
 
 Key witness_key(const Key& cluster_key) {
   return derive_key(cluster_key, Purpose::witness, "");

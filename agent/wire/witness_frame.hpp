@@ -10,7 +10,7 @@
 
 #include "agent/core/voter.hpp"
 #include "agent/wire/frame.hpp"
-#include "agent/wire/keys.hpp"
+#include "agent/wire/key_ring.hpp"
 
 namespace clusteragent::wire {
 
@@ -19,11 +19,12 @@ constexpr std::size_t witness_frame_bytes_max = 91;
 /// The longest promise that can be asked for: with more, one mistaken question would silence a rebooted witness for
 /// days, and the sum with a time could overflow.
 constexpr Duration witness_lease_max = std::chrono::hours{1};
+/// A promise that was carried over a restart may say one lease more than was given (witness/promise_file.hpp).
+constexpr Duration witness_retry_max = 2 * witness_lease_max;
 
 enum class WitnessFrameType : std::uint8_t { request = 1, answer = 2, prove = 3 };
 
-/// By which a witness that serves many clusters finds the key: the first 8 bytes of a digest of it.
-std::uint64_t witness_key_id(const Key& cluster_key);
+/// A witness that serves many clusters finds it by key_id().
 Key witness_key(const Key& cluster_key);
 
 struct WitnessHeader {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/base/assert.hpp"
 #include "agent/platform/clock.hpp"
 
 namespace clusteragent::witness {
@@ -32,9 +33,9 @@ WitnessClient::WitnessClient(asio::io_context& io, ClientOptions options, asio::
       witness_{std::move(witness), options_.port},
       socket_{io},
       sink_{std::move(sink)},
-      key_id_{wire::witness_key_id(options_.cluster_key)},
-      key_{wire::witness_key(options_.cluster_key)},
-      module_hash_{wire::module_hash(options_.module)} {}
+      module_hash_{wire::module_hash(options_.module)} {
+  set_keys({options_.cluster_key});
+}
 
 WitnessClient::~WitnessClient() {
   *is_alive_ = false;
@@ -105,13 +106,19 @@ void WitnessClient::ask(const core::AskWitness& question) {
   send_newest();
 }
 
+void WitnessClient::set_keys(const std::vector<wire::Key>& accepted) {
+  CLUSTERAGENT_ASSERT(!accepted.empty());
+  keys_.clear();
+  for (const wire::Key& key : accepted) keys_.push_back({wire::key_id(key), wire::witness_key(key)});
+}
+
 void WitnessClient::send_newest() {
   const core::AskWitness& question = open_.back().question;
-  const wire::WitnessHeader header{key_id_,      module_hash_, options_.self, options_.incarnation,
-                                   question.ask, challenge_};
+  const wire::WitnessHeader header{keys_.front().id,     module_hash_, options_.self,
+                                   options_.incarnation, question.ask, challenge_};
   core::WitnessRequest request = question.request;
   request.from = options_.self;
-  const wire::Bytes bytes = wire::encode_witness(header, request, key_);
+  const wire::Bytes bytes = wire::encode_witness(header, request, keys_.front().key);
   if (try_send(bytes)) return;
   open_socket();
   static_cast<void>(try_send(bytes));
@@ -135,7 +142,14 @@ std::deque<WitnessClient::Open>::iterator WitnessClient::find(std::uint64_t ask)
 }
 
 void WitnessClient::receive(std::span<const std::uint8_t> datagram) {
-  const auto decoded = wire::decode_witness(datagram, key_id_, key_);
+  const auto key_id = wire::key_id_of(datagram);
+  const auto signer =
+      std::find_if(keys_.begin(), keys_.end(), [&key_id](const Signer& one) { return key_id && *key_id == one.id; });
+  if (signer == keys_.end()) {
+    ++status_.dropped;
+    return;
+  }
+  const auto decoded = wire::decode_witness(datagram, signer->id, signer->key);
   const auto* frame = std::get_if<wire::WitnessFrame>(&decoded);
   const bool is_ours = frame != nullptr && frame->header.module_hash == module_hash_ &&
                        frame->header.node == options_.self && frame->header.incarnation == options_.incarnation &&

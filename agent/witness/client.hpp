@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "agent/base/result.hpp"
 #include "agent/core/ports.hpp"
@@ -51,10 +52,17 @@ class WitnessClient : public core::WitnessPort {
   WitnessClient& operator=(const WitnessClient&) = delete;
 
   void ask(const core::AskWitness& question) override;
+  /// The cluster keys that are accepted from now on; questions are signed with the first, answers come with the key of
+  /// their question.
+  void set_keys(const std::vector<wire::Key>& accepted);
   ClientStatus status(Instant now) const;
 
  private:
   using ErrorCodeOfSystem = boost::system::error_code;
+  struct Signer {
+    std::uint64_t id = 0;
+    wire::Key key{};  // of witness_key()
+  };
   struct Open {
     core::AskWitness question;
     Instant asked_at;
@@ -77,8 +85,7 @@ class WitnessClient : public core::WitnessPort {
   boost::asio::ip::udp::endpoint witness_;
   boost::asio::ip::udp::socket socket_;
   core::EventSink sink_;
-  std::uint64_t key_id_;
-  wire::Key key_;
+  std::vector<Signer> keys_;  // never empty
   std::uint64_t module_hash_;
   std::uint64_t challenge_ = 0;  // the witness's as last seen
   std::deque<Open> open_;        // oldest first

@@ -9,6 +9,7 @@
 #include "agent/base/log.hpp"
 #include "agent/platform/clock.hpp"
 #include "agent/wire/octets.hpp"
+#include "agent/witness/votes_key.hpp"
 
 namespace clusteragent::witness {
 namespace {
@@ -47,20 +48,60 @@ Status WitnessServer::set_keys(const std::vector<ClusterKey>& keys) {
                                                        "one on a machine of its own",
                                                        keys.size(), keys_max)};
   }
-  std::map<std::uint64_t, Cluster> clusters;
+  std::map<std::uint64_t, Accepted> accepted;
+  std::vector<ClusterKey> clusters;
   for (const ClusterKey& one : keys) {
-    const auto [at, is_new] =
-        clusters.emplace(wire::witness_key_id(one.key), Cluster{one.name, wire::witness_key(one.key)});
-    if (!is_new) log::critical("witness", "{} holds the same key as {}: it is left out", one.name, at->second.name);
+    if (add_cluster(one, accepted)) clusters.push_back(one);
   }
+  keys_ = std::move(accepted);
   clusters_ = std::move(clusters);
   // A module that goes and comes back has forgotten which questions it has seen.
   challenge_ = random_challenge();
   // One whose write is under way would be loaded again before the disk has it.
-  std::erase_if(modules_, [this](const auto& entry) {
-    return !clusters_.contains(entry.first.key_id) && !entry.second->is_storing();
-  });
+  std::erase_if(modules_,
+                [this](const auto& entry) { return !serves(entry.first.key_id) && !entry.second->is_storing(); });
   return load_modules();
+}
+
+// Votes belong to the cluster, not to the key: two keys of one cluster must never find two voters.
+bool WitnessServer::add_cluster(const ClusterKey& cluster, std::map<std::uint64_t, Accepted>& accepted) const {
+  const auto keys = cluster.ring.accepted(platform::unix_seconds());
+  std::vector<std::uint64_t> ids;
+  for (const wire::Key& key : keys) {
+    ids.push_back(wire::key_id(key));
+    const auto known = accepted.find(ids.back());
+    if (known == accepted.end()) continue;
+    log::critical("witness", "{} holds the same key as {}: it is left out", cluster.name, known->second.name);
+    return false;
+  }
+  std::vector<std::uint64_t> voting;
+  for (const auto& [id, module] : modules_) voting.push_back(id.key_id);
+  const auto home = settle_votes_key(options_.state_dir, ids, voting);
+  if (!home) {
+    log::critical("witness", "{}: {}; its cluster has no witness here", cluster.name, home.error().message);
+    return false;
+  }
+  for (std::size_t at = 0; at < keys.size(); ++at) {
+    Accepted one{cluster.name, wire::witness_key(keys[at]), *home, {}, 0};
+    const auto& previous = cluster.ring.previous;
+    const bool is_previous = at > 0 && previous && keys[at] == previous->key && keys[at] != cluster.ring.next;
+    if (is_previous) one.until = previous->until;
+    accepted.emplace(ids[at], std::move(one));
+  }
+  return true;
+}
+
+bool WitnessServer::serves(std::uint64_t votes_key) const {
+  return std::any_of(keys_.begin(), keys_.end(),
+                     [votes_key](const auto& entry) { return entry.second.votes_key == votes_key; });
+}
+
+// nullptr: of no cluster here, or its time is over.
+WitnessServer::Accepted* WitnessServer::find_key(std::uint64_t key_id) {
+  const auto found = keys_.find(key_id);
+  if (found == keys_.end()) return nullptr;
+  const auto& until = found->second.until;
+  return until && platform::unix_seconds() >= *until ? nullptr : &found->second;
 }
 
 Status WitnessServer::load_modules() {
@@ -68,7 +109,7 @@ Status WitnessServer::load_modules() {
   std::filesystem::directory_iterator files{options_.state_dir, error};
   for (const std::filesystem::directory_iterator end; !error && files != end; files.increment(error)) {
     const auto id = id_of_state_file(files->path().filename());
-    if (id && clusters_.contains(id->key_id) && !modules_.contains(*id)) load(*id);
+    if (id && serves(id->key_id) && !modules_.contains(*id)) load(*id);
   }
   if (!error) return success();
   return Error{ErrorCode::system, fmt::format("cannot read {}: {}", options_.state_dir, error.message())};
@@ -92,10 +133,10 @@ WitnessServer::Modules::iterator WitnessServer::load(const ModuleId& id) {
   return modules_.emplace(id, std::move(voter)).first;
 }
 
-std::size_t WitnessServer::modules_of(std::uint64_t key_id) const {
-  const auto first = modules_.lower_bound(ModuleId{key_id, 0});
+std::size_t WitnessServer::modules_of(std::uint64_t votes_key) const {
+  const auto first = modules_.lower_bound(ModuleId{votes_key, 0});
   return static_cast<std::size_t>(
-      std::count_if(first, modules_.end(), [key_id](const auto& entry) { return entry.first.key_id == key_id; }));
+      std::count_if(first, modules_.end(), [votes_key](const auto& entry) { return entry.first.key_id == votes_key; }));
 }
 
 ModuleVoter* WitnessServer::find_or_make(const ModuleId& id) {
@@ -105,9 +146,10 @@ ModuleVoter* WitnessServer::find_or_make(const ModuleId& id) {
   // Once, and not for every question.
   if (counters_.too_many_modules++ == 0) {
     log::critical("witness",
-                  "cluster {} asks for more than {} modules; remove the state files of those that are gone "
+                  "the cluster whose votes lie under {} asks for more than {} modules; remove the state files of those "
+                  "that are gone "
                   "and restart clusteragent-witness",
-                  clusters_.at(id.key_id).name, modules_max);
+                  hex(id.key_id), modules_max);
   }
   return nullptr;
 }
@@ -133,19 +175,20 @@ void WitnessServer::receive(std::span<const std::uint8_t> datagram, const ReplyP
   ++counters_.received;
   const auto key_id = wire::key_id_of(datagram);
   if (!key_id) return count(wire::WitnessFlaw::malformed);
-  const auto cluster = clusters_.find(*key_id);
-  if (cluster == clusters_.end()) return count(wire::WitnessFlaw::foreign_key);
-  const auto decoded = wire::decode_witness(datagram, *key_id, cluster->second.key);
+  Accepted* const accepted = find_key(*key_id);
+  if (accepted == nullptr) return count(wire::WitnessFlaw::foreign_key);
+  const auto decoded = wire::decode_witness(datagram, *key_id, accepted->key);
   if (const auto* flaw = std::get_if<wire::WitnessFlaw>(&decoded)) return count(*flaw);
   const auto& frame = std::get<wire::WitnessFrame>(decoded);
   const auto* request = std::get_if<core::WitnessRequest>(&frame.body);
   if (request == nullptr) return count(wire::WitnessFlaw::malformed);
-  judge(frame.header, *request, from);
+  ++accepted->asked;
+  judge(accepted->votes_key, frame.header, *request, from);
 }
 
-void WitnessServer::judge(const wire::WitnessHeader& header, const core::WitnessRequest& request,
-                          const ReplyPath& from) {
-  const ModuleId id{header.key_id, header.module_hash};
+void WitnessServer::judge(std::uint64_t votes_key, const wire::WitnessHeader& header,
+                          const core::WitnessRequest& request, const ReplyPath& from) {
+  const ModuleId id{votes_key, header.module_hash};
   wire::WitnessGate newcomer{challenge_};
   const auto found = modules_.find(id);
   // A module is made only for an asker that has proven itself: recordings fill no table.
@@ -167,9 +210,10 @@ void WitnessServer::judge(const wire::WitnessHeader& header, const core::Witness
 }
 
 void WitnessServer::send(const ReplyPath& to, wire::WitnessHeader header, const wire::WitnessBody& body) {
-  const auto cluster = clusters_.find(header.key_id);
-  if (cluster == clusters_.end()) return;  // its key was taken away while the disk was waited for
-  const wire::Bytes bytes = wire::encode_witness(header, body, cluster->second.key);
+  // With the key of the question: the asker has that one for certain.
+  const Accepted* const accepted = find_key(header.key_id);
+  if (accepted == nullptr) return;  // it was taken away while the disk was waited for
+  const wire::Bytes bytes = wire::encode_witness(header, body, accepted->key);
   socket_->send(to, bytes);
 }
 
@@ -182,9 +226,15 @@ ServerStatus WitnessServer::status(Instant now) const {
   ServerStatus status;
   status.port = socket_->port();
   status.counters = counters_;
-  for (const auto& [key_id, cluster] : clusters_) {
-    ClusterStatus& shown = status.clusters.emplace_back(ClusterStatus{cluster.name, key_id, {}});
-    for (auto at = modules_.lower_bound({key_id, 0}); at != modules_.end() && at->first.key_id == key_id; ++at) {
+  for (const ClusterKey& cluster : clusters_) {
+    const std::uint64_t current = wire::key_id(cluster.ring.current);
+    const std::uint64_t home = keys_.at(current).votes_key;
+    ClusterStatus& shown = status.clusters.emplace_back(ClusterStatus{cluster.name, current, home, {}, {}});
+    for (const wire::Key& key : cluster.ring.accepted(platform::unix_seconds())) {
+      const auto known = keys_.find(wire::key_id(key));
+      if (known != keys_.end()) shown.keys.push_back({known->first, known->second.asked});
+    }
+    for (auto at = modules_.lower_bound({home, 0}); at != modules_.end() && at->first.key_id == home; ++at) {
       const ModuleVoter& module = *at->second;
       ModuleStatus& one = shown.modules.emplace_back();
       one.module_hash = at->first.module_hash;

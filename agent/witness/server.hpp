@@ -28,8 +28,8 @@ constexpr std::size_t keys_max = 256;
 constexpr std::size_t modules_max = 32;  // of a key
 
 struct ClusterKey {
-  std::string name;  // of its file
-  wire::Key key{};
+  std::string name;  // of the file of the current key
+  wire::KeyRing ring;
 };
 
 struct ServerOptions {
@@ -63,9 +63,15 @@ struct ModuleStatus {
   bool is_storing = false;
   std::string problem;
 };
+struct KeyStatus {
+  std::uint64_t key_id = 0;
+  std::uint64_t asked = 0;  // authentic questions since the keys were read
+};
 struct ClusterStatus {
   std::string name;
-  std::uint64_t key_id = 0;
+  std::uint64_t key_id = 0;     // of the current key
+  std::uint64_t votes_key = 0;  // under which its files lie
+  std::vector<KeyStatus> keys;  // accepted, the current one first
   std::vector<ModuleStatus> modules;
 };
 struct ServerStatus {
@@ -86,27 +92,35 @@ class WitnessServer {
   ServerStatus status(Instant now) const;
 
  private:
-  struct Cluster {
-    std::string name;
-    wire::Key key{};  // of witness_key()
+  struct Accepted {
+    std::string name;                        // of the cluster
+    wire::Key key{};                         // of witness_key()
+    std::uint64_t votes_key = 0;             // under which the votes of its cluster lie
+    std::optional<wire::UnixSeconds> until;  // nullopt: no end
+    std::uint64_t asked = 0;
   };
   using Modules = std::map<ModuleId, std::unique_ptr<ModuleVoter>>;
 
   WitnessServer(boost::asio::io_context& io, ServerOptions options);
+  bool add_cluster(const ClusterKey& cluster, std::map<std::uint64_t, Accepted>& accepted) const;
   Status load_modules();
+  Accepted* find_key(std::uint64_t key_id);
+  bool serves(std::uint64_t votes_key) const;
   void receive(std::span<const std::uint8_t> datagram, const ReplyPath& from);
-  void judge(const wire::WitnessHeader& header, const core::WitnessRequest& request, const ReplyPath& from);
+  void judge(std::uint64_t votes_key, const wire::WitnessHeader& header, const core::WitnessRequest& request,
+             const ReplyPath& from);
   void count(wire::WitnessFlaw flaw);
   ModuleVoter* find_or_make(const ModuleId& id);
   Modules::iterator load(const ModuleId& id);
-  std::size_t modules_of(std::uint64_t key_id) const;
+  std::size_t modules_of(std::uint64_t votes_key) const;
   void send(const ReplyPath& to, wire::WitnessHeader header, const wire::WitnessBody& body);
   void answer(const Asked& asked, const core::WitnessAnswer& answer);
 
   ServerOptions options_;
   std::uint64_t challenge_ = 0;  // with which new gates begin; random, new with each set of keys
-  std::map<std::uint64_t, Cluster> clusters_;
-  Modules modules_;
+  std::vector<ClusterKey> clusters_;
+  std::map<std::uint64_t, Accepted> keys_;  // by key id
+  Modules modules_;                         // by the key under which their votes lie
   ServerCounters counters_;
   StoreWorker worker_;
   std::unique_ptr<DatagramSocket> socket_;

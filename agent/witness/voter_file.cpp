@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/wire/witness_frame.hpp"
 #include "agent/witness/sealed_text.hpp"
 
 namespace clusteragent::witness {
@@ -82,7 +83,9 @@ Result<core::VoterState> decode_voter(const std::string& text, const std::string
                        read_number(value[2], holder) && read_number(value[3], sync_set) &&
                        read_number(value[4], voted_epoch) && read_number(value[5], voted_for) &&
                        read_number(value[6], lease_max);
-  const bool is_sane = is_read && holder <= 1 && sync_set >= 1 && sync_set <= 3 && voted_for <= 1 && lease_max >= 0;
+  // A longer lease was never given, and the sum with a time of it could overflow: no silence at all after a reboot.
+  const bool is_lease = lease_max >= 0 && Duration{lease_max} <= wire::witness_lease_max;
+  const bool is_sane = is_read && holder <= 1 && sync_set >= 1 && sync_set <= 3 && voted_for <= 1 && is_lease;
   if (!is_sane) return refused(path, "a value is impossible");
   core::VoterState state;
   state.record = {Epoch{epoch}, Revision{revision}, NodeId{holder}, core::NodeSet{sync_set}};

@@ -20,7 +20,7 @@ const wire::Key& key() {
 }
 
 std::uint64_t key_id() {
-  static const std::uint64_t id = wire::witness_key_id(wire::Key{1});
+  static const std::uint64_t id = wire::key_id(wire::Key{1});
   return id;
 }
 

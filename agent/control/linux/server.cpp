@@ -142,6 +142,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     if (found == pending_.end()) return;
     const auto session = found->second.lock();
     pending_.erase(found);
+    awaited_.erase(reply.request);
     if (!session) return;
     session->answer(to_line(reply.is_accepted ? Json{{"ok", true}, {"message", reply.message}}
                                               : refusal({ErrorCode::refused, reply.message})));
@@ -198,15 +199,29 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     }
     if (is_status) return session->answer(status_line_);
     if (const auto* operate = std::get_if<OperateRequest>(&parsed->request)) return begin(session, *operate);
+    if (std::holds_alternative<ReloadKeysRequest>(parsed->request)) return begin_reload(session);
     if (const auto* print = std::get_if<PrintRequest>(&parsed->request)) {
       handlers_.print(print->level, print->text);
       session->answer(to_line(Json{{"ok", true}}));
     }
   }
 
-  void begin(const SessionPointer& session, const OperateRequest& operate) {
+  /// Before what replies is called: it may do so from inside the call.
+  RequestId expect_reply(const SessionPointer& session) {
     const RequestId id{next_request_++};
-    pending_[id] = session;  // before the call: the reply may come from inside it
+    pending_[id] = session;
+    return id;
+  }
+
+  void begin_reload(const SessionPointer& session) {
+    const RequestId id = expect_reply(session);
+    awaited_[id] = session;
+    handlers_.reload_keys(id);
+    status_line_.clear();
+  }
+
+  void begin(const SessionPointer& session, const OperateRequest& operate) {
+    const RequestId id = expect_reply(session);
     const std::string asked_by = operate.asked_by.empty() ? "root" : operate.asked_by;
     handlers_.operate(core::OperatorRequest{id, operate.verb, operate.force, operate.identity, asked_by, false});
     status_line_.clear();  // whoever asks next must not see the state from before the order
@@ -230,6 +245,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   Handlers handlers_;
   std::vector<std::weak_ptr<Session>> sessions_;         // at most sessions_max
   std::map<RequestId, std::weak_ptr<Session>> pending_;  // at most one a session
+  std::map<RequestId, SessionPointer> awaited_;          // whose reply comes from another thread's work
   std::uint64_t next_request_ = 1;
   std::string node_;
   std::string status_line_;

@@ -13,4 +13,10 @@ Instant boottime_now() {
   return Instant::from_nanoseconds(reading.tv_sec * nanoseconds_per_second + reading.tv_nsec);
 }
 
+std::int64_t unix_seconds() {
+  timespec reading{};
+  CLUSTERAGENT_ASSERT(::clock_gettime(CLOCK_REALTIME, &reading) == 0);
+  return reading.tv_sec;
+}
+
 }  // namespace clusteragent::platform

@@ -33,6 +33,10 @@ AgentStub::AgentStub(const TemporaryRoot& root, std::string module) : module_{st
     const std::lock_guard lock{mutex_};
     printed_.push_back(std::string{level} + " " + text);
   };
+  handlers.reload_keys = [this](RequestId request) {
+    // Later, as an agent does that waits for its disk.
+    boost::asio::post(io_, [this, request] { server_->reply({request, false, "keys not changed: cut off"}); });
+  };
   auto opened = control::ControlServer::open(io_, root.paths().socket(module_), std::move(handlers));
   EXPECT_TRUE(opened.ok()) << opened.error().message;
   if (opened) server_ = std::move(*opened);

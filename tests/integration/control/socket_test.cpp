@@ -94,6 +94,14 @@ TEST_F(ControlSocket, shows_the_state_after_an_order_at_once) {
   EXPECT_EQ(ask({{"request", "status"}})->at("status").at("local").at("state"), "WAIT");
 }
 
+TEST_F(ControlSocket, keeps_a_client_whose_answer_comes_from_another_thread) {
+  AgentStub agent{root_, "web"};
+  const auto refused = ask({{"request", "reload_keys"}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::refused);
+  EXPECT_EQ(refused.error().message, "keys not changed: cut off");
+}
+
 TEST_F(ControlSocket, refuses_requests_meant_for_another_node) {
   AgentStub agent{root_, "web"};
   EXPECT_TRUE(ask({{"request", "status"}, {"node", "node1"}}).ok());

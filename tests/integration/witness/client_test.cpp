@@ -55,7 +55,7 @@ TEST_F(WitnessClientTest, keeps_two_modules_apart) {
 }
 
 TEST_F(WitnessClientTest, with_another_key_gets_no_answer) {
-  std::swap(keys[0].key[0], keys[0].key[1]);
+  std::swap(keys[0].ring.current[0], keys[0].ring.current[1]);
   Asker stranger = asker(node_a);
   stranger.ask(vote(2));
   EXPECT_TRUE(until([&] { return counters().foreign_key == 1; }));
@@ -111,7 +111,7 @@ TEST_F(WitnessClientTest, proves_itself_to_a_witness_that_was_started_anew) {
 TEST_F(WitnessClientTest, believes_nothing_that_was_not_asked_or_is_of_another_life) {
   const auto sealed = [this](std::uint64_t incarnation, std::uint64_t ask, NodeId node, const wire::Key& key) {
     const wire::WitnessHeader header{
-        wire::witness_key_id(key), wire::module_hash("demo"), node, Incarnation{incarnation}, ask, 1};
+        wire::key_id(key), wire::module_hash("demo"), node, Incarnation{incarnation}, ask, 1};
     return wire::encode_witness(header, core::WitnessAnswer{true, Refusal::none, tenure(2), {}},
                                 wire::witness_key(key));
   };
@@ -127,7 +127,7 @@ TEST_F(WitnessClientTest, believes_nothing_that_was_not_asked_or_is_of_another_l
   boost::asio::ip::udp::endpoint from;
   wire::Bytes question(200);
   fake.receive_from(boost::asio::buffer(question), from);
-  const wire::Key key = keys[0].key;
+  const wire::Key key = keys[0].ring.current;
   const std::vector<wire::Bytes> wrong{sealed(11, number, node_a, key),
                                        sealed(10, number + 1, node_a, key),
                                        sealed(10, number, node_b, key),
@@ -161,9 +161,10 @@ TEST_F(WitnessClientTest, does_not_shout_at_one_who_plays_recordings_of_proofs) 
     fake.receive_from(boost::asio::buffer(question), from, 0, error);
     heard += error ? 0 : 1;
     const wire::WitnessHeader header{
-        wire::witness_key_id(keys[0].key), wire::module_hash("demo"), node_a, Incarnation{10}, number, round};
-    fake.send_to(
-        boost::asio::buffer(wire::encode_witness(header, wire::ProveYourself{}, wire::witness_key(keys[0].key))), from);
+        wire::key_id(keys[0].ring.current), wire::module_hash("demo"), node_a, Incarnation{10}, number, round};
+    fake.send_to(boost::asio::buffer(
+                     wire::encode_witness(header, wire::ProveYourself{}, wire::witness_key(keys[0].ring.current))),
+                 from);
     ASSERT_TRUE(until([] { return true; }));
     ::usleep(1000);
   }

@@ -16,18 +16,19 @@ class WitnessServerTest : public WitnessTest {
  protected:
   wire::Bytes sealed(std::uint64_t ask, std::uint64_t challenge, const core::WitnessRequest& question,
                      std::uint64_t incarnation = 10) const {
-    const wire::WitnessHeader header{wire::witness_key_id(keys[0].key),
+    const wire::WitnessHeader header{wire::key_id(keys[0].ring.current),
                                      wire::module_hash(module_name),
                                      question.from,
                                      Incarnation{incarnation},
                                      ask,
                                      challenge};
-    return wire::encode_witness(header, question, wire::witness_key(keys[0].key));
+    return wire::encode_witness(header, question, wire::witness_key(keys[0].ring.current));
   }
   std::optional<wire::WitnessFrame> receive(BareAsker& from) {
     wire::Bytes bytes;
     if (!until([&] { return !(bytes = from.receive()).empty(); })) return std::nullopt;
-    const auto decoded = wire::decode_witness(bytes, wire::witness_key_id(keys[0].key), wire::witness_key(keys[0].key));
+    const auto decoded =
+        wire::decode_witness(bytes, wire::key_id(keys[0].ring.current), wire::witness_key(keys[0].ring.current));
     const auto* frame = std::get_if<wire::WitnessFrame>(&decoded);
     return frame == nullptr ? std::nullopt : std::optional{*frame};
   }
@@ -91,11 +92,11 @@ TEST_F(WitnessServerTest, counts_what_is_no_question_and_answers_none_of_it) {
   wire::Bytes forged = sealed(1, 0, vote(2));
   forged.back() ^= 1;
   const wire::WitnessHeader header{
-      wire::witness_key_id(keys[0].key), wire::module_hash("demo"), node_a, Incarnation{1}, 1, 0};
+      wire::key_id(keys[0].ring.current), wire::module_hash("demo"), node_a, Incarnation{1}, 1, 0};
   bare.send(wire::Bytes(91, 'x'));
   bare.send(forged);
   bare.send(wire::encode_witness(header, core::WitnessAnswer{true, Refusal::none, tenure(2), {}},
-                                 wire::witness_key(keys[0].key)));
+                                 wire::witness_key(keys[0].ring.current)));
   EXPECT_TRUE(until([&] { return counters().received == 3; }));
   EXPECT_EQ(counters().malformed, 2U);
   EXPECT_EQ(counters().bad_mac, 1U);
@@ -185,10 +186,10 @@ TEST_F(WitnessServerTest, takes_new_keys_and_lets_old_ones_go_without_forgetting
   Asker a = asker(node_a);
   ASSERT_EQ(refusal_of(a, vote(2)), Refusal::none);
   const auto first = keys;
-  ASSERT_TRUE(server->set_keys({{"mail.key", wire::Key{8}}}));
+  ASSERT_TRUE(server->set_keys({{"mail.key", {wire::Key{8}, {}, {}}}}));
   a.ask(renew(2));
   EXPECT_TRUE(until([&] { return counters().foreign_key == 1; }));
-  ASSERT_TRUE(server->set_keys({first[0], {"mail.key", wire::Key{8}}, {"copy.key", wire::Key{8}}}));
+  ASSERT_TRUE(server->set_keys({first[0], {"mail.key", {wire::Key{8}, {}, {}}}, {"copy.key", {wire::Key{8}, {}, {}}}}));
   EXPECT_EQ(status().clusters.size(), 2U) << "the same key twice counts once";
   Asker b = asker(node_b);
   EXPECT_EQ(refusal_of(b, vote(3)), Refusal::promised);

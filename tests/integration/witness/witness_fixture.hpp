@@ -86,7 +86,7 @@ class WitnessTest : public ::testing::Test {
     });
   }
   Asker asker(NodeId self, std::uint64_t life = 1, const std::string& module = "demo") {
-    return {lan.a, io, {address, port, keys[0].key, module, self, Incarnation{10 * life + self.value()}}};
+    return {lan.a, io, {address, port, keys[0].ring.current, module, self, Incarnation{10 * life + self.value()}}};
   }
   bool until(const std::function<bool()>& holds, Duration limit = patience) {
     return eventually(limit, [&] {
@@ -106,7 +106,7 @@ class WitnessTest : public ::testing::Test {
   witness::ServerCounters counters() const { return status().counters; }
   const witness::ModuleStatus module() const { return status().clusters.at(0).modules.at(0); }
   std::string state_file() const {
-    return witness::state_path(state_dir(), {wire::witness_key_id(keys[0].key), wire::module_hash("demo")});
+    return witness::state_path(state_dir(), {wire::key_id(keys[0].ring.current), wire::module_hash("demo")});
   }
 
   Lan lan;
@@ -114,7 +114,7 @@ class WitnessTest : public ::testing::Test {
   std::uint16_t port = 9200;
   std::string address = witness_v4;
   std::string boot = "first boot";
-  std::vector<witness::ClusterKey> keys{{"shop.key", wire::Key{7}}};
+  std::vector<witness::ClusterKey> keys{{"shop.key", {wire::Key{7}, {}, {}}}};
   std::filesystem::path directory =
       std::filesystem::temp_directory_path() / ("clusteragent-witness-" + std::to_string(::getpid()));
   std::unique_ptr<witness::WitnessServer> server;

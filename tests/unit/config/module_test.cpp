@@ -252,6 +252,17 @@ TEST_F(ModuleFile, checks_the_witness) {
   expect_one_error("leaves no room");
 }
 
+TEST_F(ModuleFile, warns_of_a_timeout_shorter_than_the_margin) {
+  const auto with_timeout = [](const std::string& milliseconds) {
+    return R"(<safe><service mode="mirror"><heart pulse="5" timeout=")" + milliseconds +
+           R"("><heartbeat name="default"/></heart></service></safe>)";
+  };
+  load(with_timeout("15"));
+  expect_one_warning("shorter than what the kernel's timers need");
+  load(with_timeout("16"));
+  expect_loaded();
+}
+
 TEST_F(ModuleFile, reads_ping_targets_and_refuses_the_start) {
   load_service(R"(<check><splitbrain ident="w" exec="ping" arg="192.0.2.1 192.0.2.2"/></check>)");
   ASSERT_TRUE(module_);

@@ -23,6 +23,10 @@ TEST(Request, of_each_kind_is_understood) {
   const auto print = parse_request(R"({"request":"print","level":"W","text":"disk is slow"})");
   ASSERT_TRUE(print.ok());
   EXPECT_EQ(std::get<PrintRequest>(print->request).level, 'W');
+
+  const auto reload = parse_request(R"({"request":"reload_keys"})");
+  ASSERT_TRUE(reload.ok());
+  EXPECT_TRUE(std::holds_alternative<ReloadKeysRequest>(reload->request));
 }
 
 TEST(Request, that_is_malformed_is_a_usage_error) {

@@ -81,6 +81,13 @@ TEST_F(StateFile, refuses_every_truncation) {
   }
 }
 
+// The end of the window would lie before its beginning.
+TEST_F(StateFile, refuses_a_restart_window_that_ended_before_it_was_written) {
+  core::DurableState state = sample();
+  state.restart_window_left = Duration{-1};
+  EXPECT_FALSE(decode_state(encode_state(state), path()));
+}
+
 TEST_F(StateFile, names_the_version_of_a_newer_agent) {
   write("clusteragent-state 2\nsomething=new\n");
   const auto loaded = load_state(path());

@@ -14,7 +14,7 @@ class WitnessFrameTest : public testing::Test {
  protected:
   Key cluster{1, 2, 3};
   Key key = witness_key(cluster);
-  std::uint64_t id = witness_key_id(cluster);
+  std::uint64_t id = key_id(cluster);
   WitnessHeader header{id, module_hash("mysql"), NodeId{1}, Incarnation{77}, 9, 1001};
   core::WitnessRequest request{core::WitnessVerb::vote, NodeId{1}, sample_record(), std::chrono::seconds{4}, true};
   core::WitnessAnswer answer{false, core::Refusal::promised, sample_record(), std::chrono::seconds{2}};
@@ -73,7 +73,7 @@ TEST_F(WitnessFrameTest, is_malformed_at_every_length_but_its_own_although_genui
 TEST_F(WitnessFrameTest, of_another_cluster_is_told_from_a_forgery) {
   const Bytes whole = encode_witness(header, request, key);
   EXPECT_EQ(key_id_of(whole), id);
-  EXPECT_NE(witness_key_id(Key{9}), id);
+  EXPECT_NE(key_id(Key{9}), id);
   EXPECT_EQ(std::get<WitnessFlaw>(decode_witness(whole, id + 1, key)), WitnessFlaw::foreign_key);
   EXPECT_EQ(std::get<WitnessFlaw>(decode_witness(whole, id, witness_key(Key{9}))), WitnessFlaw::bad_mac);
 }
@@ -102,6 +102,7 @@ TEST_F(WitnessFrameTest, with_impossible_numbers_is_malformed_though_genuine) {
   EXPECT_EQ(flaw_of(answer), std::nullopt);
   EXPECT_TRUE(spoilt(answer, [](WitnessAnswer& one) { one.refusal = static_cast<core::Refusal>(7); }));
   EXPECT_TRUE(spoilt(answer, [](WitnessAnswer& one) { one.retry_after = Duration{-1}; }));
+  EXPECT_TRUE(spoilt(answer, [](WitnessAnswer& one) { one.retry_after = witness_retry_max + Duration{1}; }));
   EXPECT_TRUE(spoilt(answer, [](WitnessAnswer& one) { one.refusal = core::Refusal::voted; })) << "a time without use";
   header.node = NodeId{2};
   EXPECT_TRUE(flaw_of(request));
@@ -133,7 +134,7 @@ TEST_F(WitnessFrameTest, that_answers_is_never_longer_than_the_question) {
 // format has changed: raise the version.
 TEST_F(WitnessFrameTest, has_the_bytes_that_the_written_format_shows) {
   const Key example{1};
-  const WitnessHeader asked{witness_key_id(example), module_hash("fuzz"), NodeId{0}, Incarnation{77}, 5, 9};
+  const WitnessHeader asked{key_id(example), module_hash("fuzz"), NodeId{0}, Incarnation{77}, 5, 9};
   const core::Record record{Epoch{258}, Revision{3}, NodeId{0}, core::NodeSet::both()};
   const core::WitnessRequest vote{core::WitnessVerb::vote, NodeId{0}, record, std::chrono::seconds{4}, false};
   std::string text;

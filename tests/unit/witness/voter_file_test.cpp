@@ -80,6 +80,8 @@ TEST_F(WitnessFiles, refuse_impossible_values_whose_checksum_is_right) {
   EXPECT_FALSE(decode_voter(sealed("0", "1", "2", "5"), "p"));
   EXPECT_FALSE(decode_voter(sealed("0", "1", "1", "-5"), "p"));
   EXPECT_FALSE(decode_voter(sealed("0", "1", "1", "5x"), "p"));
+  EXPECT_TRUE(decode_voter(sealed("0", "1", "1", "3600000000000"), "p"));
+  EXPECT_FALSE(decode_voter(sealed("0", "1", "1", "3600000000001"), "p"));
 }
 
 TEST_F(WitnessFiles, that_cannot_be_replaced_say_so_and_stay_as_they_were) {

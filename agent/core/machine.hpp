@@ -142,6 +142,7 @@ struct Machine {
   Instant next_beat_at;
   Instant last_beat_at;
   Instant awake_since;             // the last stall of this process ended then
+  std::uint64_t yielded_beat = 0;  // the last that left the role to the peer
   Instant due_at;                  // what next_deadline() said after the last step
   bool beat_wanted = false;        // send one at the end of this step
   std::uint32_t answers_left = 0;  // to probes, until the next pulse

@@ -90,6 +90,14 @@ std::vector<Row> node_rows(const Screen& screen) {
   };
   add_optional("doing", "doing", Tint::magenta);
   add_optional("remedy", "remedy", Tint::bold);
+  const auto next_try = [](const Json& node, std::int64_t age) -> std::string {
+    const auto left = number(node, "next_try_ms");
+    return left ? "in " + duration_text(std::max<std::int64_t>(0, *left - age)) : std::string{};
+  };
+  const std::string peer_try = is_current ? next_try(theirs, report_age) : std::string{};
+  if (const std::string own_try = next_try(local, 0); !own_try.empty() || !peer_try.empty()) {
+    rows.push_back(labelled("next try", {own_try}, {peer_try}));
+  }
   rows.push_back(labelled("failover", failover_cell(local), failover_cell(screen.seen)));
   if (has_vip) {
     rows.push_back(labelled("virtual IP", {vip_text(local)}, {peer_vip ? *peer_vip ? "held" : "not held" : unknown}));

@@ -70,6 +70,8 @@ bool block_is_over(const Machine& m) {
     case BlockReason::service_failed:
       return !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
     case BlockReason::operator_hold:
+    case BlockReason::fence_failed:
+      return peer_alive(m) || !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
       return !m.operator_hold;
     case BlockReason::no_quorum:
       return witness_allows(m) || peer_alive(m);
@@ -111,6 +113,9 @@ Facts gather_facts(const Machine& m) {
   f.tenure_is_durable = m.tenure.is_durable;
   f.is_elected = !is_proposal(m);
   f.holds_vip = m.holds_vip;
+  f.is_fencing = is_fencing(m);
+  f.fencing_is_over = fencing_is_over(m);
+  f.fence_failed = f.is_fencing && m.fencing.stage == FenceStage::failed;
   f.former_life_remains = !m.desired.is_wanted && (m.holds_vip || m.runs_service);
   f.is_dropping_vip = m.tenure.is_revoked;
   f.block_is_over = block_is_over(m);

@@ -9,6 +9,7 @@
 
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
+#include "agent/core/fencing.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
 #include "agent/core/plan.hpp"
@@ -130,6 +131,7 @@ struct Machine {
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
 
+  Fencing fencing;
   // Network
   std::map<std::string, LinkState> links;
 
@@ -179,6 +181,7 @@ enum class PlanEnd : std::uint8_t { running, finished, failed };
 /// Replaces the plan under way; a script of the old one is ended first unless `lets_script_end`.
 void begin_plan(Machine& m, Plan plan, bool lets_script_end = false);
 /// Carries the plan on as far as it goes without waiting.
+void cancel_plan_script(Machine& m);  // no other begins before it has ended
 PlanEnd advance_plan(Machine& m);
 /// Takes the answer to a token; false when it is not of this plan.
 bool on_step_finished(Machine& m, const ActionFinished& finished);

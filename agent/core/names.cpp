@@ -76,6 +76,8 @@ std::string_view name_of(ScriptKind script) {
       return "stop_both";
     case ScriptKind::transition:
       return "transition";
+    case ScriptKind::fence:
+      return "fence";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -132,6 +134,8 @@ std::string_view name_of(BlockReason reason) {
       return "operator_hold";
     case BlockReason::no_quorum:
       return "no_quorum";
+    case BlockReason::fence_failed:
+      return "fence_failed";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -160,6 +164,8 @@ std::string_view describe(BlockReason reason) {
       return "the operator asked for the secondary role (clusteragent prim overrides)";
     case BlockReason::no_quorum:
       return "the other node is not heard and the witness does not vote for this one";
+    case BlockReason::fence_failed:
+      return "the fence script did not switch the other node off";
   }
   CLUSTERAGENT_ASSERT(false);
 }

@@ -43,7 +43,8 @@ bool doubts_peer(const Machine& m) {
 WitnessVerb wanted_verb(const Machine& m) {
   if (m.witness.released_at) return WitnessVerb::release;
   if (!claims_primacy(m)) return WitnessVerb::query;
-  return is_proposal(m) && !m.tenure.is_refused ? WitnessVerb::vote : WitnessVerb::renew;
+  return !m.tenure.is_elected && m.phase == Phase::taking_over && !m.tenure.is_refused ? WitnessVerb::vote
+                                                                                       : WitnessVerb::renew;
 }
 
 Duration ask_interval(const Machine& m, WitnessVerb verb) {
@@ -119,7 +120,7 @@ bool witness_withholds(const Machine& m) {
 }
 
 bool is_proposal(const Machine& m) {
-  return m.policy.has_witness && m.phase == Phase::taking_over && !m.tenure.is_elected;
+  return is_fencing(m) || (m.policy.has_witness && m.phase == Phase::taking_over && !m.tenure.is_elected);
 }
 
 void note_claim(Machine& m) {

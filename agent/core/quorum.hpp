@@ -41,7 +41,8 @@ struct SentBeat {
 /// it is what a heartbeat sent now is worth.
 std::optional<Instant> promised_until(const Machine& m);
 bool has_quorum(const Machine& m);
-/// A tenure that waits for its second vote: nobody takes it for a primary, and nobody may lead on it.
+/// A tenure that waits for its second vote or for the fence script: nobody takes it for a primary, and nobody may lead
+/// on it.
 bool is_proposal(const Machine& m);
 /// The witness said that it would vote for this node, lately.
 bool witness_allows(const Machine& m);

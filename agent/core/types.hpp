@@ -73,6 +73,7 @@ enum class BlockReason : std::uint8_t {
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
   no_quorum = 10,         // the peer is lost and the witness does not give its vote
 };
+  fence_failed = 11,      // the fence script did not switch the peer off
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
 struct PeerStatus {
@@ -113,7 +114,8 @@ enum class ScriptKind : std::uint8_t {
   stop_both,
   transition,
 };
-constexpr std::size_t script_kinds = 11;
+  fence,  // ours: switches the peer off before a take-over that it has not agreed to
+constexpr std::size_t script_kinds = 12;
 
 /// errd classes that are armed around the scripts of the same name (SafeKit guide 13.10).
 enum class WatchClass : std::uint8_t { pre, prim, second, sec, both };
@@ -138,6 +140,7 @@ struct Policy {
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   bool has_vip = true;
+  Duration fence_limit = std::chrono::seconds{60};   // fencetimeout
   bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was

@@ -23,6 +23,7 @@ std::string doing(const Machine& m) {
       return "removing the virtual IP";
     case StepKind::start_script:
     case StepKind::stop_script:
+      if (step.script == ScriptKind::fence) return "fencing " + m.policy.node_names[m.policy.peer().value()];
       return std::string{name_of(step.script)} + (step.is_force ? " force" : "");
     case StepKind::arm:
     case StepKind::disarm:
@@ -47,6 +48,8 @@ std::string remedy(const Machine& m) {
       return "plug the cable in";
     case BlockReason::peer_incompatible:
       return "upgrade the older agent";
+    case BlockReason::fence_failed:
+      return "make the fence script work, or switch the other node off by hand and then clusteragent prim --force";
     case BlockReason::service_failed:
       return "correct the cause; clusteragent log shows it";
     default:
@@ -90,6 +93,7 @@ View make_view(const Machine& m) {
   view.reason = m.reason;
   view.doing = doing(m);
   view.remedy = remedy(m);
+  if (m.phase == Phase::blocked) view.next_try_at = m.waiting.hold_until;
   view.record = m.durable.record;
   view.holds_vip = m.holds_vip;
   view.runs_service = m.runs_service;

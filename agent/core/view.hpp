@@ -31,10 +31,11 @@ struct View {
   NodeId self;
   ModuleState state = ModuleState::stop;
   Activity activity = Activity::not_ready;
-  Instant since;       // of the present state and activity
-  std::string reason;  // why it is in this state: the last transition's sentence
-  std::string doing;   // the step under way ("start_prim", "writing epoch 8"); empty: none
-  std::string remedy;  // the command that would change a blocked state; empty: none
+  Instant since;                       // of the present state and activity
+  std::string reason;                  // why it is in this state: the last transition's sentence
+  std::string doing;                   // the step under way ("start_prim", "writing epoch 8"); empty: none
+  std::optional<Instant> next_try_at;  // of a blocked node that goes on by itself then
+  std::string remedy;                  // the command that would change a blocked state; empty: none
   Record record;
   bool holds_vip = false;
   bool runs_service = false;  // the application may be running here

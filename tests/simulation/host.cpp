@@ -275,6 +275,12 @@ void Host::script_took_effect(const core::RunScript& script, core::Outcome outco
   if (stops && (script.force || outcome == core::Outcome::success)) {
     kernel_.runs_service = false;
   }
+  if (script.script == core::ScriptKind::fence && outcome == core::Outcome::success) {
+    // What a power switch does; the machine boots again, as it does where the switch cycles.
+    Host& peer = world_.peer_of(self_);
+    peer.power_off();
+    world_.queue().after(prng_.within(world_.setup().timing.boot), [&peer] { peer.power_on(); });
+  }
 }
 
 void Host::packet_arrived(PathId path, const Packet& packet) {

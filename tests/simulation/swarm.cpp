@@ -62,12 +62,13 @@ void draw_timing(Setup& setup, Prng prng) {
   // A node that failed to start the application waits up to a minute before it tries again; the rest is a few timeouts.
   setup.heal_limit = seconds{90} + 60 * timeout;
   setup.quiet = std::max<Duration>(20 * timeout, seconds{3});
+  policy.fence_limit = longest + prng.child("fence").between(milliseconds{10}, seconds{2});
 }
 
 void draw_policy(Setup& setup, Prng prng) {
   core::Policy& policy = setup.policy;
   policy.node_names = {"A", "B"};
-  for (std::size_t kind = 0; kind < core::script_kinds; kind++) {
+  for (std::size_t kind = 0; kind < static_cast<std::size_t>(ScriptKind::fence); kind++) {
     policy.has_script[kind] = prng.chance(half);
   }
   const bool has_service = prng.chance(most);
@@ -77,6 +78,9 @@ void draw_policy(Setup& setup, Prng prng) {
   if (prng.chance(few)) {
     policy.restart_window = Duration{0};
   }
+  // Drawn apart, so that it shifts nothing that is drawn here.
+  constexpr auto fence = static_cast<std::size_t>(ScriptKind::fence);
+  policy.has_script[fence] = prng.child("fence").chance(half / 2);
   if (prng.chance(half)) {
     policy.default_primary = NodeId{static_cast<std::uint8_t>(prng.below(hosts))};
   }

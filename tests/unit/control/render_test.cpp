@@ -5,6 +5,7 @@
 namespace clusteragent::control {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -313,7 +313,9 @@ void Host::frame_arrived(PathId path, const core::PeerStatus& status) {
     agent_->post(core::PeerIncompatible{other_version, other_version});
     return;
   }
-  agent_->post(core::FrameReceived{path, status});
+  core::PeerStatus heard = status;
+  heard.is_candidate = heard.is_candidate && world_.variant() != Variant::silent_candidates;
+  agent_->post(core::FrameReceived{path, heard});
   if (world_.variant() == Variant::stale_frames && agent_ != nullptr) {
     let_in_an_old_frame(path, status);
   }

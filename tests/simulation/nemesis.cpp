@@ -23,7 +23,7 @@ std::string_view name_of(FaultKind kind) {
       "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
       "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
       "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
-      "witness_loss"};
+      "witness_loss",     "vote_race",           "link_flaps"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -89,6 +89,12 @@ void Nemesis::strike(FaultKind kind) {
   strike_storage_and_scripts(kind, node);
   strike_address(kind, node);
   strike_witness(kind, node);
+  if (kind == FaultKind::vote_race) {
+    strike_votes();
+  }
+  if (kind == FaultKind::link_flaps) {
+    strike_with_flaps(world_.host(node));
+  }
   if (kind == FaultKind::operator_command) {
     strike_with_command(node);
   }

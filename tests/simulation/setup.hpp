@@ -82,8 +82,10 @@ enum class FaultKind : std::uint8_t {
   witness_reboot,
   witness_cut,
   witness_loss,
+  vote_race,   // both agents start anew, cut off from each other, and meet again while both seek the role
+  link_flaps,  // the clients' interface of a node, again and again
 };
-constexpr std::size_t fault_kinds = 31;
+constexpr std::size_t fault_kinds = 33;
 std::string_view name_of(FaultKind);
 
 struct Plan {

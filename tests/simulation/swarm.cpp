@@ -143,6 +143,11 @@ void draw_faults(Setup& setup, Prng prng) {
                      path_loss,       slow_link,           flapping_path, disk_hang,  disk_full,      script_fails,
                      script_hangs,    script_ignores_term, service_dies,  garp_lost,  vip_taken_away, vip_add_fails,
                      stranger_on_vip, link_down,           guard_dead});
+  if (setup.profile == "flapping") {
+    allow(plan, prng, {agent_crash, path_loss});
+    plan.is_on[static_cast<std::size_t>(link_flaps)] = true;
+    return;
+  }
   if (setup.profile == "failover-off") {
     return;
   }
@@ -154,6 +159,7 @@ void draw_faults(Setup& setup, Prng prng) {
   if (setup.profile == "partition" || setup.profile == "chaos") {
     allow(plan, prng, {all_cut, all_cut_one_way});
     plan.ends_in_split = prng.chance(half);
+    allow(plan, prng, {vote_race});
   }
   if (setup.profile == "chaos") {
     allow(plan, prng, {host_stall_clock_stops, other_version});

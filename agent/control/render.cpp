@@ -105,6 +105,18 @@ std::vector<Row> node_rows(const Screen& screen) {
   rows.push_back(labelled("record", {record_text(local)}, {record_text(theirs)}));
   rows.push_back(
       labelled("restarts", {restarts_text(part(local, "restarts"))}, {restarts_text(part(theirs, "restarts"))}));
+  const auto held = [](const Json& node, std::int64_t age) -> std::string {
+    const Json& facts = part(node, "held");
+    const std::int64_t left = number(facts, "left_ms").value_or(0) - age;
+    if (left <= 0) return {};
+    return fmt::format("{} role changes in the last {} min; no voluntary move for {}",
+                       number(facts, "role_changes").value_or(0), number(facts, "window_ms").value_or(0) / 60000,
+                       duration_text(left));
+  };
+  const std::string peer_held = is_current ? held(theirs, report_age) : std::string{};
+  if (const std::string own_held = held(local, 0); !own_held.empty() || !peer_held.empty()) {
+    rows.push_back(labelled("held", {own_held}, {peer_held}));
+  }
   add_optional("last failure", "last_script_failure", Tint::red);
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
   if (!part(screen.own, "witness").empty()) {

@@ -3,7 +3,7 @@
 // same comparison, made on both sides, lets one defer. Two nodes can so never go ahead on frames that crossed.
 #include <tuple>
 
-#include "agent/core/machine.hpp"
+#include "agent/core/steadiness.hpp"
 
 namespace clusteragent::core {
 namespace {
@@ -45,6 +45,7 @@ bool wants_to_lead(const Machine& m) {
 void update_candidacy(Machine& m) {
   bool is_candidate = wants_to_lead(m);
   if (is_candidate && m.peer->is_candidate && !prefers_self(m)) is_candidate = false;
+  if (is_candidate && defers_to_last_holder(m)) is_candidate = false;
   if (is_candidate == m.is_candidate) return;
   m.is_candidate = is_candidate;
   m.beat_wanted = true;

@@ -91,6 +91,7 @@ struct Machine {
   std::optional<Instant> permit_until;
   std::string last_script_failure;
   RestartBudget budget;
+  RoleChanges role_changes{HoldDown{policy.hold_down}, false, {}};
 
   // Durability: `durable` is on disk, `desired` is to be.
   DurableState durable;
@@ -130,8 +131,8 @@ struct Machine {
   std::deque<SentBeat> claims;  // beats that leave the peer no way to lead; newest last
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
-
   Fencing fencing;
+
   // Network
   std::map<std::string, LinkState> links;
 
@@ -141,10 +142,10 @@ struct Machine {
 
   // Beats
   std::uint64_t beat = 0;
+  std::uint64_t yielded_beat = 0;  // the last that left the role to the peer
   Instant next_beat_at;
   Instant last_beat_at;
   Instant awake_since;             // the last stall of this process ended then
-  std::uint64_t yielded_beat = 0;  // the last that left the role to the peer
   Instant due_at;                  // what next_deadline() said after the last step
   bool beat_wanted = false;        // send one at the end of this step
   std::uint32_t answers_left = 0;  // to probes, until the next pulse
@@ -180,8 +181,8 @@ PeerStatus compose_status(const Machine& m);
 enum class PlanEnd : std::uint8_t { running, finished, failed };
 /// Replaces the plan under way; a script of the old one is ended first unless `lets_script_end`.
 void begin_plan(Machine& m, Plan plan, bool lets_script_end = false);
-/// Carries the plan on as far as it goes without waiting.
 void cancel_plan_script(Machine& m);  // no other begins before it has ended
+/// Carries the plan on as far as it goes without waiting.
 PlanEnd advance_plan(Machine& m);
 /// Takes the answer to a token; false when it is not of this plan.
 bool on_step_finished(Machine& m, const ActionFinished& finished);

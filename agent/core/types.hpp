@@ -10,6 +10,7 @@
 
 #include "agent/base/ids.hpp"
 #include "agent/base/time.hpp"
+#include "agent/core/hold_down.hpp"
 
 namespace clusteragent::core {
 
@@ -72,8 +73,8 @@ enum class BlockReason : std::uint8_t {
   service_failed = 8,     // the application could not be started here; held back for a while
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
   no_quorum = 10,         // the peer is lost and the witness does not give its vote
-};
   fence_failed = 11,      // the fence script did not switch the peer off
+};
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
 struct PeerStatus {
@@ -113,8 +114,8 @@ enum class ScriptKind : std::uint8_t {
   start_both,
   stop_both,
   transition,
-};
   fence,  // ours: switches the peer off before a take-over that it has not agreed to
+};
 constexpr std::size_t script_kinds = 12;
 
 /// errd classes that are armed around the scripts of the same name (SafeKit guide 13.10).
@@ -139,10 +140,11 @@ struct Policy {
   Duration start_limit = std::chrono::seconds{300};
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
-  bool has_vip = true;
   Duration fence_limit = std::chrono::seconds{60};   // fencetimeout
+  bool has_vip = true;
   bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
+  HoldDownLimits hold_down;
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was
   std::vector<std::string> checked_interfaces;  // link loss on one of them stops the primary
   std::uint64_t config_hash = 0;

@@ -104,6 +104,9 @@ View make_view(const Machine& m) {
   view.restarts_used = m.budget.used(m.now);
   view.restarts_max = m.budget.max();
   view.restart_window_ends = m.budget.window_ends();
+  view.role_changes = m.role_changes.hold_down.changes(m.now);
+  view.role_changes_window = m.role_changes.hold_down.window();
+  view.held_until = m.role_changes.hold_down.until(m.now);
   view.peer = view_peer(m);
   view.witness = view_witness(m);
   if (peer_alive(m)) view.config_matches = m.peer->config_hash == m.policy.config_hash;

@@ -46,6 +46,9 @@ struct View {
   std::uint32_t restarts_used = 0;
   std::uint32_t restarts_max = 0;
   std::optional<Instant> restart_window_ends;
+  std::size_t role_changes = 0;  // that this node made by itself, within role_changes_window
+  Duration role_changes_window{};
+  std::optional<Instant> held_until;   // no voluntary move before; nullopt: nothing is held
   std::optional<bool> config_matches;  // nullopt while the peer is unknown
   PeerView peer;
   WitnessView witness;

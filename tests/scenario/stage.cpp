@@ -89,7 +89,7 @@ Stage::Stage() {
   timing.vip_change = exactly(milliseconds{1});
   timing.guard_reaction = exactly(milliseconds{1});
   timing.kill = exactly(milliseconds{5});
-  timing.script = exactly(milliseconds{20});
+  timing.script = timing.fence = exactly(milliseconds{20});
   timing.boot = exactly(seconds{5});
   timing.death_notice = exactly(milliseconds{1});
   for (auto& link : setup_.links) {

@@ -225,7 +225,12 @@ void Nemesis::strike_network(FaultKind kind, NodeId node) {
 
 void Nemesis::strike_storage_and_scripts(FaultKind kind, NodeId node) {
   Host& host = world_.host(node);
-  const auto some_script = static_cast<core::ScriptKind>(prng_.below(core::script_kinds));
+  auto some_script = static_cast<core::ScriptKind>(prng_.below(core::script_kinds));
+  // Rare among all scripts, and the one on which a take-over depends.
+  constexpr auto fence = core::ScriptKind::fence;
+  if (world_.setup().policy.has_script[static_cast<std::size_t>(fence)] && prng_.chance(half)) {
+    some_script = fence;
+  }
   ScriptBehaviour& behaviour = host.scripts().behaviour(some_script);
   switch (kind) {
     case FaultKind::disk_hang:

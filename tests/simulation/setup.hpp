@@ -36,6 +36,7 @@ struct Timing {
   Span guard_reaction{microseconds{100}, milliseconds{2}};
   Span kill{milliseconds{1}, milliseconds{20}};  // from the guard's SIGKILL to the application's end
   Span script{milliseconds{1}, milliseconds{30}};
+  Span fence{milliseconds{1}, milliseconds{30}};  // a power switch takes its time
   Span agent_restart{milliseconds{50}, seconds{2}};  // service manager starts the agent again
   Span boot{seconds{1}, seconds{10}};
   Duration watch_poll = seconds{1};  // errd polltimer

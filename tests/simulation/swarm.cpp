@@ -62,7 +62,8 @@ void draw_timing(Setup& setup, Prng prng) {
   policy.start_limit = longest + prng.between(milliseconds{10}, seconds{4});
   policy.stop_limit = longest + prng.between(milliseconds{10}, seconds{2});
   policy.force_limit = longest + prng.between(milliseconds{10}, seconds{1});
-  policy.fence_limit = longest + prng.child("fence").between(milliseconds{10}, seconds{2});
+  setup.timing.fence = {milliseconds{1}, 3 * timeout};
+  policy.fence_limit = setup.timing.fence.most + prng.child("fence").between(milliseconds{10}, seconds{2});
   setup.probe_interval = std::max<Duration>(pulse / 2, milliseconds{10});
   // A node that failed to start the application waits up to a minute before it tries again; the rest is a few timeouts.
   setup.heal_limit = seconds{90} + 60 * timeout + policy.hold_down.longest;

@@ -148,6 +148,7 @@ UserConfig build_user(const Section& user) {
   out.start_limit = user["starttimeout"].duration();
   out.stop_limit = user["nicestoptimeout"].duration();
   out.force_limit = user["forcestoptimeout"].duration();
+  out.fence_limit = user["fencetimeout"].duration();
   out.has_userlog = user["logging"].text == "userlog";
   out.userlog_kilobytes_max = user["userlogsize"].number;
   for (const Section* variable : user.all("var")) {

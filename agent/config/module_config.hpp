@@ -117,6 +117,7 @@ struct UserConfig {
   Duration start_limit{};
   Duration stop_limit{};
   Duration force_limit{};
+  Duration fence_limit{};
   bool has_userlog = true;
   std::int64_t userlog_kilobytes_max = 0;
   std::vector<std::pair<std::string, std::string>> variables;

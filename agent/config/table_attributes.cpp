@@ -274,6 +274,10 @@ constexpr std::array attributes{
     AttributeRow{.element = "user", .name = "starttimeout", .type = Type::duration, .fallback = "300", .unit = "s",
                  .minimum = 1, .maximum = script_limit_max_s,
                  .description = "Limit of a start script; longer is a failure. Not in SafeKit, which waits for ever."},
+    AttributeRow{.element = "user", .name = "fencetimeout", .type = Type::duration, .fallback = "60", .unit = "s",
+                 .minimum = 1, .maximum = script_limit_max_s,
+                 .description = "Limit of the `fence` script; longer is a failure and blocks the take-over. Not in "
+                                "SafeKit."},
     AttributeRow{.element = "user", .name = "logging", .type = Type::choice, .fallback = "userlog",
                  .allowed = "userlog|none", .description = "Where the output of the scripts goes."},
     AttributeRow{.element = "user", .name = "userlogsize", .type = Type::integer, .fallback = "2048", .unit = "KB",

@@ -90,6 +90,14 @@ std::vector<Row> node_rows(const Screen& screen) {
   };
   add_optional("doing", "doing", Tint::magenta);
   add_optional("remedy", "remedy", Tint::bold);
+  const auto next_try = [](const Json& node, std::int64_t age) -> std::string {
+    const auto left = number(node, "next_try_ms");
+    return left ? "in " + duration_text(std::max<std::int64_t>(0, *left - age)) : std::string{};
+  };
+  const std::string peer_try = is_current ? next_try(theirs, report_age) : std::string{};
+  if (const std::string own_try = next_try(local, 0); !own_try.empty() || !peer_try.empty()) {
+    rows.push_back(labelled("next try", {own_try}, {peer_try}));
+  }
   rows.push_back(labelled("failover", failover_cell(local), failover_cell(screen.seen)));
   if (has_vip) {
     rows.push_back(labelled("virtual IP", {vip_text(local)}, {peer_vip ? *peer_vip ? "held" : "not held" : unknown}));
@@ -97,6 +105,18 @@ std::vector<Row> node_rows(const Screen& screen) {
   rows.push_back(labelled("record", {record_text(local)}, {record_text(theirs)}));
   rows.push_back(
       labelled("restarts", {restarts_text(part(local, "restarts"))}, {restarts_text(part(theirs, "restarts"))}));
+  const auto held = [](const Json& node, std::int64_t age) -> std::string {
+    const Json& facts = part(node, "held");
+    const std::int64_t left = number(facts, "left_ms").value_or(0) - age;
+    if (left <= 0) return {};
+    return fmt::format("{} role changes in the last {} min; no voluntary move for {}",
+                       number(facts, "role_changes").value_or(0), number(facts, "window_ms").value_or(0) / 60000,
+                       duration_text(left));
+  };
+  const std::string peer_held = is_current ? held(theirs, report_age) : std::string{};
+  if (const std::string own_held = held(local, 0); !own_held.empty() || !peer_held.empty()) {
+    rows.push_back(labelled("held", {own_held}, {peer_held}));
+  }
   add_optional("last failure", "last_script_failure", Tint::red);
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
   if (!part(screen.own, "witness").empty()) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "agent/core/names.hpp"
@@ -84,6 +85,9 @@ Json status_of(const core::View& view, const NodeIdentity& identity, Instant now
              {"blocked_text", describe(view.blocked)},
              {"last_script_failure", view.last_script_failure},
              {"restarts", {{"used", view.restarts_used}, {"max", view.restarts_max}}}};
+  local["held"] = {{"role_changes", view.role_changes}, {"window_ms", to_milliseconds(view.role_changes_window)}};
+  if (view.held_until) local["held"]["left_ms"] = to_milliseconds(*view.held_until - now);
+  if (view.next_try_at) local["next_try_ms"] = to_milliseconds(std::max(*view.next_try_at - now, Duration::zero()));
   if (view.permit_until) local["permit_left_ms"] = to_milliseconds(*view.permit_until - now);
   if (view.restart_window_ends) {
     local["restarts"]["window_left_ms"] = to_milliseconds(*view.restart_window_ends - now);

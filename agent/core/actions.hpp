@@ -3,6 +3,7 @@
 // repeated after a restart; acquiring what is held or releasing what is not is success. Actions with a token are
 // answered by exactly one ActionFinished; the core orders dependent actions by waiting for it, so a dispatcher carries
 // out what it gets at once and in order.
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,14 +37,22 @@ struct SetPermit {
   Instant until;
 };
 struct RevokePermit {};
+/// Whom the `fence` script is to switch off, and why.
+struct FenceTarget {
+  std::string peer;
+  Epoch epoch;  // of the tenure that begins when it has succeeded
+  std::string reason;
+};
+
 struct RunScript {
   Token token;
   ScriptKind script = ScriptKind::prestart;
   bool force = false;  // first argument "force"
   ModuleState from = ModuleState::stop;
   ModuleState to = ModuleState::stop;
-  std::string action;  // start, stop, stopstart, stopwait, restart, swap: the third argument
-  Duration limit{};    // afterwards its process group is killed and the outcome is timed_out
+  std::string action;                     // start, stop, stopstart, stopwait, restart, swap: the third argument
+  Duration limit{};                       // afterwards its process group is killed and the outcome is timed_out
+  std::optional<FenceTarget> fence = {};  // of ScriptKind::fence only
 };
 /// End a running script now; its ActionFinished still comes.
 struct CancelScript {

@@ -38,6 +38,7 @@ void send_beat(Machine& m, bool is_probe) {
   ++m.beat;
   SendHeartbeat frame{compose_status(m)};
   frame.status.is_probe = is_probe;
+  if (frame.status.yields || frame.status.state == ModuleState::stop) m.yielded_beat = m.beat;
   emit(m, frame);
   m.last_beat_at = m.now;
   note_claim(m);

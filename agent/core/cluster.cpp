@@ -6,6 +6,7 @@
 #include "agent/base/assert.hpp"
 #include "agent/core/machine.hpp"
 #include "agent/core/names.hpp"
+#include "agent/core/steadiness.hpp"
 #include "agent/core/transition_table.hpp"
 
 namespace clusteragent::core {
@@ -86,6 +87,7 @@ void apply(Machine& m, const TransitionRow& row) {
   const auto activity_before = activity(m);
   const std::string reason = expand(m, row.reason);
   if (!row.log_line.empty()) note(m, Severity::event, std::string{row.log_line});
+  count_role_change(m, row);
   if (row.effect != nullptr) row.effect(m);
   if (row.to && *row.to != m.phase) {
     m.phase = *row.to;
@@ -491,6 +493,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   send_due_beats(m);
   ask_witness_if_due(m);
   note_witness(m);
+  note_hold_down(m);
   m.due_at = next_deadline().value_or(now);
   m.out = nullptr;
 }

@@ -186,6 +186,7 @@ void hold_as_secondary(Machine& m) {
 }
 
 void begin_take_over(Machine& m) {
+  const bool is_fenced_first = must_fence(m);
   m.tenure = {};
   begin_data_tenure(m);
   m.tenure.is_forced = m.operator_forces;
@@ -196,6 +197,11 @@ void begin_take_over(Machine& m) {
   Plan plan = make_plan(m, ModuleState::alone, "start");
   plan.steps.push_back(Step{.kind = StepKind::persist_tenure});
   if (m.policy.has_witness) plan.steps.push_back(Step{.kind = StepKind::obtain_quorum});
+  m.fencing.stage = FenceStage::none;
+  if (is_fenced_first) {
+    begin_fencing(m);
+    plan.steps.push_back(Step{.kind = StepKind::start_script, .script = ScriptKind::fence, .fails_plan = true});
+  }
   plan.steps.push_back(Step{.kind = StepKind::acquire_vip});
   append_stops(plan.steps, m.running, groups_of_alone);
   if (m.policy.mirrors_data) plan.steps.push_back(Step{.kind = StepKind::lead_data});

@@ -3,7 +3,7 @@
 // same comparison, made on both sides, lets one defer. Two nodes can so never go ahead on frames that crossed.
 #include <tuple>
 
-#include "agent/core/machine.hpp"
+#include "agent/core/steadiness.hpp"
 
 namespace clusteragent::core {
 namespace {
@@ -47,6 +47,7 @@ bool wants_to_lead(const Machine& m) {
 void update_candidacy(Machine& m) {
   bool is_candidate = wants_to_lead(m);
   if (is_candidate && m.peer->is_candidate && !prefers_self(m)) is_candidate = false;
+  if (is_candidate && defers_to_last_holder(m)) is_candidate = false;
   if (is_candidate == m.is_candidate) return;
   m.is_candidate = is_candidate;
   m.beat_wanted = true;
@@ -58,8 +59,10 @@ bool peer_grants(const Machine& m) {
   // What it said before this node stood still may have been taken back since.
   if (m.peer_heard_at < m.awake_since) return false;
   const PeerStatus& peer = *m.peer;
-  // These two will not lead before they have asked this node, so their word needs no echo.
-  if (peer.yields || peer.state == ModuleState::stop) return true;
+  // These two will not lead before they have asked this node, so their word needs no echo, unless they may still go by
+  // a frame in which this node yielded as well: two that were both held back would go ahead on frames that crossed.
+  const bool knows_of_no_yield = peer.heard_incarnation == m.policy.incarnation && peer.heard_beat > m.yielded_beat;
+  if ((peer.yields || peer.state == ModuleState::stop) && knows_of_no_yield) return true;
   return m.is_candidate && !peer.is_candidate && peer.heard_incarnation == m.policy.incarnation &&
          peer.heard_beat >= m.candidate_since_beat;
 }

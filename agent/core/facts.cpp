@@ -42,6 +42,7 @@ bool peer_will_give_up(const Machine& m) {
 bool fall_back_is_due(const Machine& m) {
   if (m.phase != Phase::prim || m.policy.default_primary != m.policy.peer()) return false;
   if (!peer_alive(m) || !m.peer->is_promotable || m.peer->activity != Activity::ready) return false;
+  if (m.role_changes.hold_down.is_held(m.now)) return false;
   if (m.tenure.fell_back && m.tenure.fell_back_to == m.peer->incarnation) return false;
   return m.tenure.second_ready_since && m.now >= *m.tenure.second_ready_since + fall_back_after(m.policy);
 }
@@ -69,6 +70,8 @@ bool block_is_over(const Machine& m) {
       return !m.peer_is_incompatible;
     case BlockReason::service_failed:
       return !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
+    case BlockReason::fence_failed:
+      return peer_alive(m) || !m.waiting.hold_until || m.now >= *m.waiting.hold_until;
     case BlockReason::operator_hold:
       return !m.operator_hold;
     case BlockReason::no_quorum:
@@ -116,6 +119,9 @@ Facts gather_facts(const Machine& m) {
   f.operator_hold = m.operator_hold;
   f.tenure_is_durable = m.tenure.is_durable;
   f.is_elected = !is_proposal(m);
+  f.is_fencing = is_fencing(m);
+  f.fencing_is_over = fencing_is_over(m);
+  f.fence_failed = f.is_fencing && m.fencing.stage == FenceStage::failed;
   f.holds_vip = m.holds_vip;
   f.former_life_remains = !m.desired.is_wanted && (m.holds_vip || m.runs_service);
   f.is_dropping_vip = m.tenure.is_revoked;
@@ -140,6 +146,7 @@ std::optional<Instant> next_fact_deadline(const Machine& m) {
   };
   consider(m.waiting.hold_until);
   consider(m.waiting.yield_until);
+  consider(m.role_changes.hold_down.until(m.now));
   consider(m.persist_retry_at);
   consider(next_sync_deadline(m));
   consider(m.reacquire_at);

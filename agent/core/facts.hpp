@@ -30,7 +30,10 @@ struct Facts {
   bool forces = false;
   bool operator_hold = false;
   bool tenure_is_durable = false;
-  bool is_elected = false;  // two votes are there, or none is needed
+  bool is_elected = false;       // two votes are there, or none is needed
+  bool is_fencing = false;       // the fence script has not succeeded yet
+  bool fencing_is_over = false;  // the peer is heard, or the take-over may not go on for another reason
+  bool fence_failed = false;
   bool holds_vip = false;
   bool former_life_remains = false;  // stopped and not wanted, but a crash left the address or the application behind
   bool is_dropping_vip = false;      // its permit is revoked for good

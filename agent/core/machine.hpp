@@ -9,6 +9,7 @@
 
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
+#include "agent/core/fencing.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
 #include "agent/core/plan.hpp"
@@ -92,6 +93,7 @@ struct Machine {
   std::optional<Instant> permit_until;
   std::string last_script_failure;
   RestartBudget budget;
+  RoleChanges role_changes{HoldDown{policy.hold_down}, false, {}};
 
   // Durability: `durable` is on disk, `desired` is to be.
   DurableState durable;
@@ -132,6 +134,7 @@ struct Machine {
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
   SyncSight sync;
+  Fencing fencing;
 
   // Network
   std::map<std::string, LinkState> links;
@@ -142,6 +145,7 @@ struct Machine {
 
   // Beats
   std::uint64_t beat = 0;
+  std::uint64_t yielded_beat = 0;  // the last that left the role to the peer
   Instant next_beat_at;
   Instant last_beat_at;
   Instant awake_since;             // the last stall of this process ended then
@@ -180,6 +184,7 @@ PeerStatus compose_status(const Machine& m);
 enum class PlanEnd : std::uint8_t { running, finished, failed };
 /// Replaces the plan under way; a script of the old one is ended first unless `lets_script_end`.
 void begin_plan(Machine& m, Plan plan, bool lets_script_end = false);
+void cancel_plan_script(Machine& m);  // no other begins before it has ended
 /// Carries the plan on as far as it goes without waiting.
 PlanEnd advance_plan(Machine& m);
 /// Takes the answer to a token; false when it is not of this plan.

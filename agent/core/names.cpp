@@ -76,6 +76,8 @@ std::string_view name_of(ScriptKind script) {
       return "stop_both";
     case ScriptKind::transition:
       return "transition";
+    case ScriptKind::fence:
+      return "fence";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -132,6 +134,8 @@ std::string_view name_of(BlockReason reason) {
       return "operator_hold";
     case BlockReason::no_quorum:
       return "no_quorum";
+    case BlockReason::fence_failed:
+      return "fence_failed";
     case BlockReason::first_start:
       return "first_start";
     case BlockReason::undecided:
@@ -164,6 +168,8 @@ std::string_view describe(BlockReason reason) {
       return "the operator asked for the secondary role (clusteragent prim overrides)";
     case BlockReason::no_quorum:
       return "the other node is not heard and the witness does not vote for this one";
+    case BlockReason::fence_failed:
+      return "the fence script did not switch the other node off";
     case BlockReason::first_start:
       return "no node was ever primary (clusteragent prim, on the node that has the data)";
     case BlockReason::undecided:

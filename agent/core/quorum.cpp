@@ -50,7 +50,7 @@ bool doubts_peer(const Machine& m) {
 WitnessVerb wanted_verb(const Machine& m) {
   if (m.witness.released_at) return WitnessVerb::release;
   if (!claims_primacy(m)) return WitnessVerb::query;
-  if (!is_proposal(m)) return WitnessVerb::renew;
+  if (m.tenure.is_elected || m.phase != Phase::taking_over) return WitnessVerb::renew;
   // A renewal says that this node was elected; after a refusal that is the other node's to decide.
   return m.tenure.is_refused ? WitnessVerb::query : WitnessVerb::vote;
 }
@@ -137,7 +137,7 @@ bool witness_withholds(const Machine& m) {
 }
 
 bool is_proposal(const Machine& m) {
-  return m.policy.has_witness && m.phase == Phase::taking_over && !m.tenure.is_elected;
+  return is_fencing(m) || (m.policy.has_witness && m.phase == Phase::taking_over && !m.tenure.is_elected);
 }
 
 void note_claim(Machine& m) {

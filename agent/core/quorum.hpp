@@ -43,7 +43,8 @@ std::optional<Instant> promised_until(const Machine& m);
 /// The same, of real promises alone.
 std::optional<Instant> promised_by_others(const Machine& m);
 bool has_quorum(const Machine& m);
-/// A tenure that waits for its second vote: nobody takes it for a primary, and nobody may lead on it.
+/// A tenure that waits for its second vote or for the fence script: nobody takes it for a primary, and nobody may lead
+/// on it.
 bool is_proposal(const Machine& m);
 /// The witness said that it would vote for this node, lately.
 bool witness_allows(const Machine& m);

@@ -49,6 +49,7 @@ void mark_stopped(Machine& m, ScriptKind script) {
 }
 
 Duration limit_of(const Machine& m, const Step& step) {
+  if (step.script == ScriptKind::fence) return m.policy.fence_limit;
   if (step.kind == StepKind::start_script) return m.policy.start_limit;
   return step.is_force ? m.policy.force_limit : m.policy.stop_limit;
 }
@@ -61,7 +62,12 @@ bool issue_script(Machine& m, const Step& step) {
     return false;
   }
   m.awaited = make_token(m);
-  emit(m, RunScript{*m.awaited, step.script, step.is_force, m.plan.from, m.plan.to, m.plan.action, limit_of(m, step)});
+  RunScript run{*m.awaited, step.script, step.is_force, m.plan.from, m.plan.to, m.plan.action, limit_of(m, step)};
+  if (step.script == ScriptKind::fence) {
+    m.fencing.stage = FenceStage::running;
+    run.fence = fence_target(m);
+  }
+  emit(m, std::move(run));
   return true;
 }
 
@@ -154,7 +160,15 @@ void take_script_end(Machine& m, const Step step, const ActionFinished& finished
     return;
   }
   if (ok && step.script == ScriptKind::prestart) mark_stopped(m, step.script);
+  if (step.script == ScriptKind::fence) on_fence_script_end(m, ok);
   if (!ok && step.fails_plan) m.plan_failure = m.last_script_failure;
+}
+
+void orphan_plan_script(Machine& m, bool lets_script_end) {
+  if (!m.plan_active || !m.awaited || m.plan.next == 0 || !is_script(m.plan.steps[m.plan.next - 1])) return;
+  CLUSTERAGENT_ASSERT(!m.orphan_script);
+  m.orphan_script = m.awaited;
+  if (!lets_script_end) emit(m, CancelScript{*m.awaited});
 }
 
 enum class Votes : std::uint8_t { there, awaited, refused };
@@ -183,15 +197,16 @@ Votes count_votes(Machine& m) {
 }  // namespace
 
 void begin_plan(Machine& m, Plan plan, bool lets_script_end) {
-  if (m.plan_active && m.awaited && m.plan.next > 0 && is_script(m.plan.steps[m.plan.next - 1])) {
-    CLUSTERAGENT_ASSERT(!m.orphan_script);
-    m.orphan_script = m.awaited;
-    if (!lets_script_end) emit(m, CancelScript{*m.awaited});
-  }
+  orphan_plan_script(m, lets_script_end);
   m.plan = std::move(plan);
   m.plan_active = true;
   m.awaited.reset();
   m.plan_failure.clear();
+}
+
+void cancel_plan_script(Machine& m) {
+  orphan_plan_script(m, false);
+  m.awaited.reset();
 }
 
 PlanEnd advance_plan(Machine& m) {
@@ -217,6 +232,7 @@ PlanEnd advance_plan(Machine& m) {
       if (votes == Votes::awaited) return PlanEnd::running;
       if (votes == Votes::refused) break;
     }
+    if (step.kind == StepKind::acquire_vip && !may_pass_fence(m)) return PlanEnd::running;
     if (issue(m, step) == Issue::waits && step.kind == StepKind::persist_tenure) return PlanEnd::running;
     ++m.plan.next;
   }

@@ -10,6 +10,7 @@
 
 #include "agent/base/ids.hpp"
 #include "agent/base/time.hpp"
+#include "agent/core/hold_down.hpp"
 
 namespace clusteragent::core {
 
@@ -73,8 +74,9 @@ enum class BlockReason : std::uint8_t {
   service_failed = 8,     // the application could not be started here; held back for a while
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
   no_quorum = 10,         // the peer is lost and the witness does not give its vote
-  first_start = 11,       // no node was ever primary: the operator says which one has the data
-  undecided = 12,         // whether this node's last proposal became a record is known to others only
+  fence_failed = 11,      // the fence script did not switch the peer off
+  first_start = 12,       // no node was ever primary: the operator says which one has the data
+  undecided = 13,         // whether this node's last proposal became a record is known to others only
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -117,8 +119,9 @@ enum class ScriptKind : std::uint8_t {
   start_both,
   stop_both,
   transition,
+  fence,  // ours: switches the peer off before a take-over that it has not agreed to
 };
-constexpr std::size_t script_kinds = 11;
+constexpr std::size_t script_kinds = 12;
 
 /// errd classes that are armed around the scripts of the same name (SafeKit guide 13.10).
 enum class WatchClass : std::uint8_t { pre, prim, second, sec, both };
@@ -142,10 +145,12 @@ struct Policy {
   Duration start_limit = std::chrono::seconds{300};
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
+  Duration fence_limit = std::chrono::seconds{60};   // fencetimeout
   bool has_vip = true;
   bool has_witness = false;   // a third voter: two of the three votes are needed, see voter.hpp
   bool mirrors_data = false;  // a provider keeps the data of both nodes equal: sync sets matter, see sync_set.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
+  HoldDownLimits hold_down;
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was
   std::vector<std::string> checked_interfaces;  // link loss on one of them stops the primary
   std::uint64_t config_hash = 0;

@@ -28,6 +28,7 @@ std::string doing(const Machine& m) {
       return "removing the virtual IP";
     case StepKind::start_script:
     case StepKind::stop_script:
+      if (step.script == ScriptKind::fence) return "fencing " + m.policy.node_names[m.policy.peer().value()];
       return std::string{name_of(step.script)} + (step.is_force ? " force" : "");
     case StepKind::arm:
     case StepKind::disarm:
@@ -55,6 +56,8 @@ std::string remedy(const Machine& m) {
       return "plug the cable in";
     case BlockReason::peer_incompatible:
       return "upgrade the older agent";
+    case BlockReason::fence_failed:
+      return "make the fence script work, or switch the other node off by hand and then clusteragent prim --force";
     case BlockReason::service_failed:
       return "correct the cause; clusteragent log shows it";
     default:
@@ -98,6 +101,7 @@ View make_view(const Machine& m) {
   view.reason = m.reason;
   view.doing = doing(m);
   view.remedy = remedy(m);
+  if (m.phase == Phase::blocked) view.next_try_at = m.waiting.hold_until;
   view.record = record_on_disk(m);
   view.holds_vip = m.holds_vip;
   view.runs_service = m.runs_service;
@@ -108,6 +112,9 @@ View make_view(const Machine& m) {
   view.restarts_used = m.budget.used(m.now);
   view.restarts_max = m.budget.max();
   view.restart_window_ends = m.budget.window_ends();
+  view.role_changes = m.role_changes.hold_down.changes(m.now);
+  view.role_changes_window = m.role_changes.hold_down.window();
+  view.held_until = m.role_changes.hold_down.until(m.now);
   view.peer = view_peer(m);
   view.witness = view_witness(m);
   if (peer_alive(m)) view.config_matches = m.peer->config_hash == m.policy.config_hash;

@@ -31,10 +31,11 @@ struct View {
   NodeId self;
   ModuleState state = ModuleState::stop;
   Activity activity = Activity::not_ready;
-  Instant since;       // of the present state and activity
-  std::string reason;  // why it is in this state: the last transition's sentence
-  std::string doing;   // the step under way ("start_prim", "writing epoch 8"); empty: none
-  std::string remedy;  // the command that would change a blocked state; empty: none
+  Instant since;                       // of the present state and activity
+  std::string reason;                  // why it is in this state: the last transition's sentence
+  std::string doing;                   // the step under way ("start_prim", "writing epoch 8"); empty: none
+  std::optional<Instant> next_try_at;  // of a blocked node that goes on by itself then
+  std::string remedy;                  // the command that would change a blocked state; empty: none
   Record record;
   bool holds_vip = false;
   bool runs_service = false;  // the application may be running here
@@ -45,6 +46,9 @@ struct View {
   std::uint32_t restarts_used = 0;
   std::uint32_t restarts_max = 0;
   std::optional<Instant> restart_window_ends;
+  std::size_t role_changes = 0;  // that this node made by itself, within role_changes_window
+  Duration role_changes_window{};
+  std::optional<Instant> held_until;   // no voluntary move before; nullopt: nothing is held
   std::optional<bool> config_matches;  // nullopt while the peer is unknown
   PeerView peer;
   WitnessView witness;

@@ -80,6 +80,13 @@ hooks::Options script_options(const Setup& setup, const std::string& agent_binar
   hooks::Options options;
   options.module = setup.module;
   options.node = setup.node_name();
+  const NodeId peer{static_cast<std::uint8_t>(1 - setup.self.value())};
+  options.peer = setup.cluster.name_of(peer);
+  for (const config::Lan& lan : setup.cluster.lans) {
+    const config::LanNode* there = lan.find(options.peer);
+    if (there == nullptr) continue;
+    options.peer_addresses += (options.peer_addresses.empty() ? "" : " ") + there->address.text();
+  }
   options.root = setup.paths.root;
   options.bin_dir = setup.paths.bin_dir(setup.module);
   options.safe_dir = shared_dir(agent_binary, "safe", "scripts/shim");

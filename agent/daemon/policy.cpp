@@ -24,6 +24,7 @@ core::Policy make_policy(const config::ModuleConfig& module, const config::Clust
     policy.start_limit = module.user->start_limit;
     policy.stop_limit = module.user->stop_limit;
     policy.force_limit = module.user->force_limit;
+    policy.fence_limit = module.user->fence_limit;
     policy.has_script = has_script;
   }
   for (const config::InterfaceConfig& interface : module.interfaces) {

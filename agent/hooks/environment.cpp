@@ -33,6 +33,10 @@ std::string assignment(std::string_view name, std::string_view value) {
 
 std::vector<std::string> script_arguments(const std::string& path, const core::RunScript& run) {
   std::vector<std::string> arguments{path};
+  if (run.fence) {
+    arguments.push_back(run.fence->peer);
+    return arguments;
+  }
   if (run.force) arguments.emplace_back("force");
   arguments.emplace_back(core::name_of(run.from));
   arguments.emplace_back(core::name_of(run.to));
@@ -70,6 +74,8 @@ std::vector<std::string> module_environment(const Options& options, const std::v
   environment.push_back(assignment("SAFEVAR", options.var_dir));
   environment.push_back(assignment("SAFEUSERVAR", options.user_var_dir));
   environment.push_back(assignment("CLUSTERAGENT_NODE", options.node));
+  environment.push_back(assignment("CLUSTERAGENT_PEER", options.peer));
+  environment.push_back(assignment("CLUSTERAGENT_PEER_ADDRESSES", options.peer_addresses));
   if (!options.root.empty()) environment.push_back(assignment("CLUSTERAGENT_ROOT", options.root));
   if (!options.lib_dir.empty()) environment.push_back(assignment("CLUSTERAGENT_LIB", options.lib_dir));
   if (!options.agent_binary.empty()) environment.push_back(assignment("CLUSTERAGENT_BIN", options.agent_binary));
@@ -77,12 +83,15 @@ std::vector<std::string> module_environment(const Options& options, const std::v
 }
 
 std::vector<std::string> run_environment(const core::RunScript& run, Epoch epoch) {
-  return {assignment("CLUSTERAGENT_SCRIPT", core::name_of(run.script)),
-          assignment("CLUSTERAGENT_STATE", core::name_of(run.from)),
-          assignment("CLUSTERAGENT_NEXT_STATE", core::name_of(run.to)),
-          assignment("CLUSTERAGENT_ACTION", run.action),
-          assignment("CLUSTERAGENT_FORCE", run.force ? "1" : "0"),
-          assignment("CLUSTERAGENT_EPOCH", std::to_string(epoch.value()))};
+  std::vector<std::string> environment{
+      assignment("CLUSTERAGENT_SCRIPT", core::name_of(run.script)),
+      assignment("CLUSTERAGENT_STATE", core::name_of(run.from)),
+      assignment("CLUSTERAGENT_NEXT_STATE", core::name_of(run.to)),
+      assignment("CLUSTERAGENT_ACTION", run.action),
+      assignment("CLUSTERAGENT_FORCE", run.force ? "1" : "0"),
+      assignment("CLUSTERAGENT_EPOCH", std::to_string((run.fence ? run.fence->epoch : epoch).value()))};
+  if (run.fence) environment.push_back(assignment("CLUSTERAGENT_REASON", run.fence->reason));
+  return environment;
 }
 
 std::string_view service_class(ScriptKind script) {
@@ -102,6 +111,7 @@ std::string_view service_class(ScriptKind script) {
     case ScriptKind::prestart:
     case ScriptKind::poststop:
     case ScriptKind::transition:
+    case ScriptKind::fence:
       return {};
   }
   CLUSTERAGENT_ASSERT(false);

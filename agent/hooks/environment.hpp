@@ -11,7 +11,7 @@
 
 namespace clusteragent::hooks {
 
-/// `[force] current-state next-state action`, with the script's path in front.
+/// `[force] current-state next-state action`, with the script's path in front; for `fence` the peer's name alone.
 std::vector<std::string> script_arguments(const std::string& path, const core::RunScript& run);
 
 /// Variables that every script and handler of the module gets, as NAME=value. `inherited` is the agent's own
@@ -19,7 +19,8 @@ std::vector<std::string> script_arguments(const std::string& path, const core::R
 /// WATCHDOG_*, LISTEN_*) must not reach a database server that would answer in the agent's name.
 std::vector<std::string> module_environment(const Options& options, const std::vector<std::string>& inherited);
 
-/// CLUSTERAGENT_SCRIPT, _STATE, _NEXT_STATE, _ACTION, _FORCE and _EPOCH of one run.
+/// CLUSTERAGENT_SCRIPT, _STATE, _NEXT_STATE, _ACTION, _FORCE and _EPOCH of one run; of `fence` also _REASON, and the
+/// epoch that is to begin.
 std::vector<std::string> run_environment(const core::RunScript& run, Epoch epoch);
 
 /// The group of scripts whose start script makes processes and whose stop script ends them: "prim" for start_prim and

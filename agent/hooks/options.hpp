@@ -9,17 +9,19 @@
 namespace clusteragent::hooks {
 
 struct Options {
-  std::string module;        // SAFEMODULE
-  std::string node;          // CLUSTERAGENT_NODE
-  std::string root;          // CLUSTERAGENT_ROOT; empty: the machine's own paths
-  std::string bin_dir;       // SAFEUSERBIN: the module's scripts
-  std::string safe_dir;      // SAFE: where the `safekit` shim lies
-  std::string safe_bin_dir;  // SAFEBIN
-  std::string conf_dir;      // SAFEUSERCONF
-  std::string var_dir;       // SAFEVAR
-  std::string user_var_dir;  // SAFEUSERVAR: the module's own place, and the scripts' working directory
-  std::string lib_dir;       // CLUSTERAGENT_LIB: the shell library; empty: the library's own default
-  std::string agent_binary;  // CLUSTERAGENT_BIN: what the shim runs; empty: found by PATH
+  std::string module;          // SAFEMODULE
+  std::string node;            // CLUSTERAGENT_NODE
+  std::string peer;            // CLUSTERAGENT_PEER: the other node
+  std::string peer_addresses;  // CLUSTERAGENT_PEER_ADDRESSES: its heartbeat addresses, with spaces between
+  std::string root;            // CLUSTERAGENT_ROOT; empty: the machine's own paths
+  std::string bin_dir;         // SAFEUSERBIN: the module's scripts
+  std::string safe_dir;        // SAFE: where the `safekit` shim lies
+  std::string safe_bin_dir;    // SAFEBIN
+  std::string conf_dir;        // SAFEUSERCONF
+  std::string var_dir;         // SAFEVAR
+  std::string user_var_dir;    // SAFEUSERVAR: the module's own place, and the scripts' working directory
+  std::string lib_dir;         // CLUSTERAGENT_LIB: the shell library; empty: the library's own default
+  std::string agent_binary;    // CLUSTERAGENT_BIN: what the shim runs; empty: found by PATH
   std::vector<std::pair<std::string, std::string>> variables;  // <var>
   bool logging = true;                                         // logging="userlog"; false: output is thrown away
   std::string userlog_dir;                                     // one file a run; made when missing

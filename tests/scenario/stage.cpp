@@ -89,7 +89,8 @@ Stage::Stage() {
   timing.vip_change = exactly(milliseconds{1});
   timing.guard_reaction = exactly(milliseconds{1});
   timing.kill = exactly(milliseconds{5});
-  timing.script = exactly(milliseconds{20});
+  timing.script = timing.fence = exactly(milliseconds{20});
+  timing.boot = exactly(seconds{5});
   timing.death_notice = exactly(milliseconds{1});
   for (auto& link : setup_.links) {
     link.delay = exactly(std::chrono::microseconds{200});
@@ -162,7 +163,7 @@ Status Stage::option(const std::string& key, const std::string& value) {
   } else if (key == "restarts" && duration) {
     setup_.timing.agent_restart = exactly(*duration);
   } else if (key == "limit" && duration) {
-    policy.start_limit = policy.stop_limit = policy.force_limit = *duration;
+    policy.start_limit = policy.stop_limit = policy.force_limit = policy.fence_limit = *duration;
   } else if (key == "paths") {
     setup_.paths = static_cast<std::size_t>(std::clamp(std::atoi(value.c_str()), 1, 3));
   } else if (key == "failover") {
@@ -175,6 +176,9 @@ Status Stage::option(const std::string& key, const std::string& value) {
     policy.checked_interfaces = {value};
   } else if (key == "scripts" && (value == "all" || value == "none")) {
     policy.has_script.fill(value == "all");
+    policy.has_script[static_cast<std::size_t>(core::ScriptKind::fence)] = false;
+  } else if (key == "fence") {
+    policy.has_script[static_cast<std::size_t>(core::ScriptKind::fence)] = value == "on";
   } else if (key == "absent" && node_of(value)) {
     absent_ = node_of(value);
   } else if (key == "mirror") {
@@ -366,6 +370,9 @@ void Stage::report_status() {
     text += host.kernel().answers(world_->now()) ? ", answers for the virtual IP" : "";
     text += host.kernel().runs_service ? ", application runs" : "";
     text += view.is_promotable ? "" : fmt::format(", not promotable: {}", core::describe(view.blocked));
+    text += view.doing.starts_with("fencing") ? ", doing: " + view.doing : "";
+    text += view.next_try_at ? fmt::format(", next try in {} ms", to_milliseconds(*view.next_try_at - host.local_now()))
+                             : "";
     text += view.remedy.empty() ? "" : ", remedy: " + view.remedy;
     text += view.restarts_used == 0 ? "" : fmt::format(", restarts {}/{}", view.restarts_used, view.restarts_max);
     recorder_.say(*world_, simulation::letter_of(NodeId{node}), text);

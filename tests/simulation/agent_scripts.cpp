@@ -21,7 +21,8 @@ struct Fate {
 };
 
 Fate fate_of(const core::RunScript& script, const ScriptBehaviour& behaviour, const Timing& timing, Prng& prng) {
-  const Duration drawn = prng.within(timing.script);
+  const bool is_fence = script.script == core::ScriptKind::fence;
+  const Duration drawn = prng.within(is_fence ? timing.fence : timing.script);
   const Duration kill = prng.within(timing.kill);
   const Duration takes = behaviour.takes.value_or(drawn);
   if (behaviour.hangs || takes > script.limit) {

@@ -280,6 +280,12 @@ void Host::script_took_effect(const core::RunScript& script, core::Outcome outco
   if (stops && (script.force || outcome == core::Outcome::success)) {
     kernel_.runs_service = false;
   }
+  if (script.script == core::ScriptKind::fence && outcome == core::Outcome::success) {
+    // What a power switch does; the machine boots again, as it does where the switch cycles.
+    Host& peer = world_.peer_of(self_);
+    peer.power_off();
+    world_.queue().after(prng_.within(world_.setup().timing.boot), [&peer] { peer.power_on(); });
+  }
 }
 
 void Host::packet_arrived(PathId path, const Packet& packet) {
@@ -312,7 +318,9 @@ void Host::frame_arrived(PathId path, const core::PeerStatus& status) {
     agent_->post(core::PeerIncompatible{other_version, other_version});
     return;
   }
-  agent_->post(core::FrameReceived{path, status});
+  core::PeerStatus heard = status;
+  heard.is_candidate = heard.is_candidate && world_.variant() != Variant::silent_candidates;
+  agent_->post(core::FrameReceived{path, heard});
   if (world_.variant() == Variant::stale_frames && agent_ != nullptr) {
     let_in_an_old_frame(path, status);
   }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "agent/core/names.hpp"
+#include "agent/core/transition_table.hpp"
 #include "tests/simulation/invariants.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -154,6 +155,80 @@ class RequestsAnswered final : public Observer {
   std::array<std::map<RequestId, TrueTime>, hosts> open_;
 };
 
+/// A take-over that the peer has not agreed to starts nothing before the fence script has succeeded.
+class FencedFirst final : public Observer {
+ public:
+  void on_agent_started(World&, NodeId node) override { lives_[node.value()] = {}; }
+  void on_step(World&, NodeId node, const core::Cluster& cluster) override {
+    for (const std::uint32_t index : cluster.rows_of_last_step()) {
+      const core::TransitionRow& row = core::transition_table()[index];
+      const bool is_forced = row.name.starts_with("take_over_by_force") || row.name == "prim_instead_of_fencing";
+      if (row.to == core::Phase::taking_over || is_forced) {
+        const core::PeerView peer = cluster.view().peer;
+        lives_[node.value()].may_start = is_forced || (peer.was_ever_heard && !peer.is_silent && !peer.is_process_gone);
+      }
+    }
+  }
+  void on_event(World&, NodeId node, const core::Event& event) override {
+    Life& life = lives_[node.value()];
+    const auto* finished = std::get_if<core::ActionFinished>(&event);
+    if (finished != nullptr && finished->token == life.script && finished->outcome == core::Outcome::success) {
+      life.may_start = true;
+    }
+  }
+  void on_action(World& world, NodeId node, const core::Action& action) override {
+    Life& life = lives_[node.value()];
+    const auto* run = std::get_if<core::RunScript>(&action);
+    if (run != nullptr && run->script == core::ScriptKind::fence) {
+      life.script = run->token;
+    }
+    const bool uses_role = std::holds_alternative<core::AcquireVip>(action) ||
+                           (run != nullptr && run->script == core::ScriptKind::start_prim);
+    if (uses_role && !life.may_start) {
+      world.fail("fence",
+                 fmt::format("{} takes the role although its peer is neither heard nor fenced", letter_of(node)));
+    }
+  }
+
+ private:
+  struct Life {
+    bool may_start = false;
+    std::optional<Token> script;
+  };
+  std::array<Life, hosts> lives_;
+};
+
+/// Moves that nobody needs become rare under flapping: after the free ones each waits for a hold that grows.
+class MovesAreRare final : public Observer {
+ public:
+  explicit MovesAreRare(const Setup& setup) : limits_{setup.policy.hold_down} {}
+  void on_agent_started(World& world, NodeId node) override { lives_[node.value()] = {world.now(), 0}; }
+  void on_step(World& world, NodeId node, const core::Cluster& cluster) override {
+    for (const std::uint32_t row : cluster.rows_of_last_step()) {
+      if (core::transition_table()[row].name == "fall_back") {
+        count(world, node);
+      }
+    }
+  }
+
+ private:
+  struct Life {
+    TrueTime began{};
+    std::int64_t moves = 0;
+  };
+  void count(World& world, NodeId node) {
+    Life& life = lives_[node.value()];
+    // The free changes, those of the holds that still grow, and one for each of the longest holds.
+    const std::int64_t growing = static_cast<std::int64_t>(core::HoldDown::changes_free) + 2;
+    const std::int64_t moves_max = growing + (world.now() - life.began) / limits_.longest;
+    if (++life.moves > moves_max) {
+      world.fail("steady", fmt::format("{} has moved the service by preference {} times", letter_of(node), life.moves));
+    }
+  }
+  core::HoldDownLimits limits_;
+  std::array<Life, hosts> lives_;
+};
+
 /// failover="off": a secondary never becomes primary by itself.
 class OperatorPromotes final : public Observer {
  public:
@@ -189,6 +264,10 @@ void add_conduct_rules(Invariants& rules, const Setup& setup) {
   rules.push_back(std::make_unique<StopBeforeStart>(setup));
   rules.push_back(std::make_unique<Bounded>(setup));
   rules.push_back(std::make_unique<RequestsAnswered>());
+  rules.push_back(std::make_unique<MovesAreRare>(setup));
+  if (setup.policy.has_script[static_cast<std::size_t>(core::ScriptKind::fence)]) {
+    rules.push_back(std::make_unique<FencedFirst>());
+  }
   if (setup.promise.only_operator_promotes) {
     rules.push_back(std::make_unique<OperatorPromotes>());
   }

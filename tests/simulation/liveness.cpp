@@ -94,6 +94,10 @@ std::string Liveness::complaint_about(World& world, NodeId node, bool is_holder)
   if (!is_holder && host.kernel().holds_address) {
     return fmt::format("{} still has the address on its interface", letter_of(node));
   }
+  const bool is_held = view.held_until && *view.held_until > host.local_now();
+  if (is_holder && is_held && setup_.policy.default_primary == world.peer_of(node).self()) {
+    return fmt::format("{} holds the way back to the node of defaultprim down", letter_of(node));
+  }
   if (!is_holder && setup_.policy.failover && !view.is_promotable) {
     return fmt::format("{} could not take over", letter_of(node));
   }

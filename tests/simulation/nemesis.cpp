@@ -23,7 +23,7 @@ std::string_view name_of(FaultKind kind) {
       "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
       "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
       "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
-      "witness_loss"};
+      "witness_loss",     "vote_race",           "link_flaps"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -89,6 +89,12 @@ void Nemesis::strike(FaultKind kind) {
   strike_storage_and_scripts(kind, node);
   strike_address(kind, node);
   strike_witness(kind, node);
+  if (kind == FaultKind::vote_race) {
+    strike_votes();
+  }
+  if (kind == FaultKind::link_flaps) {
+    strike_with_flaps(world_.host(node));
+  }
   if (kind == FaultKind::operator_command) {
     strike_with_command(node);
   }
@@ -219,7 +225,12 @@ void Nemesis::strike_network(FaultKind kind, NodeId node) {
 
 void Nemesis::strike_storage_and_scripts(FaultKind kind, NodeId node) {
   Host& host = world_.host(node);
-  const auto some_script = static_cast<core::ScriptKind>(prng_.below(core::script_kinds));
+  auto some_script = static_cast<core::ScriptKind>(prng_.below(core::script_kinds));
+  // Rare among all scripts, and the one on which a take-over depends.
+  constexpr auto fence = core::ScriptKind::fence;
+  if (world_.setup().policy.has_script[static_cast<std::size_t>(fence)] && prng_.chance(half)) {
+    some_script = fence;
+  }
   ScriptBehaviour& behaviour = host.scripts().behaviour(some_script);
   switch (kind) {
     case FaultKind::disk_hang:

@@ -28,6 +28,10 @@ class Nemesis {
   void strike_storage_and_scripts(FaultKind kind, NodeId node);
   void strike_address(FaultKind kind, NodeId node);
   void strike_witness(FaultKind kind, NodeId node);
+  void strike_votes();
+  void await_candidates(TrueTime gives_up_at);
+  void change_all_cuts(int change);
+  void strike_with_flaps(Host& host);
   void strike_with_command(NodeId node);
   /// The service manager stops the agent in good order and starts it again, as an upgrade does.
   void shut_down(Host& host);

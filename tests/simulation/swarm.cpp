@@ -11,7 +11,7 @@ namespace {
 using core::ScriptKind;
 using enum FaultKind;
 
-constexpr std::array<Profile, 10> all_profiles{{
+constexpr std::array<Profile, 11> all_profiles{{
     {"calm", "no faults but operator commands and scripts: never two holders", 10},
     {"single", "everything but a loss of every path: never two holders", 40},
     {"partition", "cuts of every path and everything else: doubles are found and healed", 25},
@@ -22,6 +22,7 @@ constexpr std::array<Profile, 10> all_profiles{{
     {"mirror", "as witness, with data: nothing acknowledged is lost", 30},
     {"mirror-pair", "as single, with data and no third voter: nothing acknowledged is lost", 15},
     {"isolation", "frozen and killed agents only: the kernel's lease is what keeps the address single", 10},
+    {"flapping", "a defaultprim and interfaces that flap: moves that nobody needs become rare", 3},
 }};
 
 constexpr std::uint32_t half = chance_always / 2;
@@ -55,26 +56,34 @@ void draw_timing(Setup& setup, Prng prng) {
   if (prng.chance(few)) {
     setup.timing.script = {milliseconds{200}, seconds{2}};
   }
+  // Short enough that a run sees holds begin and end.
+  policy.hold_down = {std::max<Duration>(4 * timeout, seconds{2}), std::max<Duration>(32 * timeout, seconds{16}),
+                      std::max<Duration>(200 * timeout, seconds{100})};
   // A script that behaves ends within its limit; one that hangs is a fault.
   const Duration longest = setup.timing.script.most + milliseconds{10};
   policy.start_limit = longest + prng.between(milliseconds{10}, seconds{4});
   policy.stop_limit = longest + prng.between(milliseconds{10}, seconds{2});
   policy.force_limit = longest + prng.between(milliseconds{10}, seconds{1});
+  setup.timing.fence = {milliseconds{1}, 3 * timeout};
+  policy.fence_limit = setup.timing.fence.most + prng.child("fence").between(milliseconds{10}, seconds{2});
   setup.probe_interval = std::max<Duration>(pulse / 2, milliseconds{10});
   // A node that failed to start the application waits up to a minute before it tries again; the rest is a few timeouts.
-  setup.heal_limit = seconds{90} + 60 * timeout;
+  setup.heal_limit = seconds{90} + 60 * timeout + policy.hold_down.longest;
   setup.quiet = std::max<Duration>(20 * timeout, seconds{3});
 }
 
 void draw_policy(Setup& setup, Prng prng) {
   core::Policy& policy = setup.policy;
   policy.node_names = {"A", "B"};
-  for (std::size_t kind = 0; kind < core::script_kinds; kind++) {
+  for (std::size_t kind = 0; kind < static_cast<std::size_t>(ScriptKind::fence); kind++) {
     policy.has_script[kind] = prng.chance(half);
   }
   const bool has_service = prng.chance(most);
   policy.has_script[static_cast<std::size_t>(ScriptKind::start_prim)] = has_service;
   policy.has_script[static_cast<std::size_t>(ScriptKind::stop_prim)] = has_service;
+  // Drawn apart, so that it shifts nothing that is drawn here.
+  constexpr auto fence = static_cast<std::size_t>(ScriptKind::fence);
+  policy.has_script[fence] = prng.child("fence").chance(half / 2);
   policy.restarts_max = static_cast<std::uint32_t>(prng.below(5));
   if (prng.chance(few)) {
     policy.restart_window = Duration{0};
@@ -137,6 +146,11 @@ void draw_faults(Setup& setup, Prng prng) {
   if (setup.profile == "loss") {
     return;
   }
+  if (setup.profile == "flapping") {
+    allow(plan, prng, {agent_crash, path_loss});
+    plan.is_on[static_cast<std::size_t>(link_flaps)] = true;
+    return;
+  }
   allow(plan, prng, {agent_crash,     host_crash,          agent_pause,   host_stall, path_cut,       path_cut_one_way,
                      path_loss,       slow_link,           flapping_path, disk_hang,  disk_full,      script_fails,
                      script_hangs,    script_ignores_term, service_dies,  garp_lost,  vip_taken_away, vip_add_fails,
@@ -148,6 +162,7 @@ void draw_faults(Setup& setup, Prng prng) {
   if (setup.policy.has_witness) {
     allow(plan, prng, {all_cut, all_cut_one_way, witness_restart, witness_reboot, witness_cut, witness_loss});
     plan.ends_in_split = prng.chance(half);
+    allow(plan, prng, {vote_race});
   }
   if (setup.profile == "partition" || setup.profile == "chaos") {
     allow(plan, prng, {all_cut, all_cut_one_way});
@@ -173,10 +188,18 @@ void make_lossy(Setup& setup) {
   setup.policy.default_primary.reset();
 }
 
+void make_flapping(Setup& setup, Prng prng) {
+  const Duration timeout = setup.policy.timeout;
+  setup.policy.default_primary = NodeId{static_cast<std::uint8_t>(prng.below(hosts))};
+  setup.policy.checked_interfaces = {"eth0"};
+  setup.plan.ends = std::max<Duration>(200 * timeout, seconds{60});
+  setup.plan.gap = {2 * timeout, std::max<Duration>(10 * timeout, seconds{6})};
+}
+
 Promise promise_of(std::string_view profile) {
   Promise promise;
-  promise.is_single = profile == "mirror-pair" || profile == "calm" || profile == "single" ||
-                      profile == "failover-off" || profile == "isolation";
+  promise.is_single = profile == "calm" || profile == "single" || profile == "failover-off" || profile == "isolation" ||
+                      profile == "flapping" || profile == "mirror-pair";
   promise.is_safe_path_kept = promise.is_single;
   promise.is_single |= profile == "witness" || profile == "mirror";
   promise.has_failovers = profile == "mirror" || profile == "mirror-pair" || profile == "single" ||
@@ -229,6 +252,9 @@ Setup draw(std::uint64_t seed, std::string_view profile, std::optional<Duration>
   draw_hosts(setup, root.child("hosts"));
   if (setup.profile == "loss") {
     make_lossy(setup);
+  }
+  if (setup.profile == "flapping") {
+    make_flapping(setup, root.child("flapping"));
   }
   draw_faults(setup, root.child("faults"));
   if (until) {

@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "talks_after_reboot",
                                                        "solo_without_record",
                                                        "synced_too_early",
-                                                       "forgets_sync_set"};
+                                                       "forgets_sync_set",
+
+                                                       "silent_candidates"};
 
 }  // namespace
 

@@ -24,8 +24,9 @@ enum class Variant : std::uint8_t {
   solo_without_record,  // the provider acknowledges alone before the other node is on record as out of date
   synced_too_early,     // ... and calls the other one up to date before it has copied everything
   forgets_sync_set,     // a restarted node takes itself for up to date
+  silent_candidates,    // a node that seeks the role does not say so in its frames
 };
-constexpr std::size_t variants = 15;
+constexpr std::size_t variants = 16;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

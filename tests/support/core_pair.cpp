@@ -24,6 +24,7 @@ Policy CorePair::policy(int node) const {
   policy.pulse = std::chrono::milliseconds{100};
   policy.timeout = std::chrono::milliseconds{1000};
   policy.has_script.fill(true);
+  policy.has_script[static_cast<std::size_t>(ScriptKind::fence)] = false;
   policy.node_names = {"alpha", "beta"};
   if (adjust_ != nullptr) adjust_(policy);
   policy.self = NodeId{static_cast<std::uint8_t>(node)};

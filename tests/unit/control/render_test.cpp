@@ -5,6 +5,7 @@
 namespace clusteragent::control {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -59,6 +60,16 @@ virtual IP    here        answered by
 process                   node1                            node2
 httpd (prim)              4 running                        not watched in this state
 )");
+}
+
+TEST(RenderStatus, says_what_is_held_and_when_a_blocked_node_tries_again) {
+  Json status = document();
+  EXPECT_THAT(render_status(status, false, 200), Not(AnyOf(HasSubstr("held  "), HasSubstr("next try"))));
+  status["local"]["held"] = {{"role_changes", 5}, {"window_ms", 3600000}, {"left_ms", 24000}};
+  status["local"]["next_try_ms"] = 8000;
+  const std::string shown = render_status(status, false, 200);
+  EXPECT_THAT(shown, HasSubstr("5 role changes in the last 60 min; no voluntary move for 24 s"));
+  EXPECT_THAT(shown, HasSubstr("in 8 s"));
 }
 
 TEST(RenderStatus, shows_what_is_stale_as_unknown_and_never_the_last_good_value) {

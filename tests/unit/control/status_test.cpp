@@ -58,11 +58,24 @@ TEST(Status, has_the_keys_that_readers_rely_on) {
   EXPECT_THAT(keys_of(status.at("local")),
               IsSupersetOf({"state", "activity", "since_ms", "reason", "doing", "remedy", "epoch", "revision",
                             "last_primary", "sync_set", "holds_vip", "permit_left_ms", "promotable", "blocked",
-                            "blocked_text", "restarts", "last_script_failure", "config_matches"}));
+                            "blocked_text", "restarts", "last_script_failure", "config_matches", "held"}));
   EXPECT_THAT(keys_of(status.at("seen_of_peer")),
               IsSupersetOf({"node", "heard", "silent", "process_gone", "deaf_to_us", "incompatible", "age_ms", "state",
                             "activity", "epoch", "revision", "promotable", "blocked", "blocked_text", "holds_vip",
                             "config_hash"}));
+}
+
+TEST(Status, says_for_how_long_a_node_is_held_and_when_it_tries_again) {
+  core::View view = primary_with_secondary();
+  EXPECT_FALSE(fresh_document().at("local").contains("next_try_ms"));
+  EXPECT_FALSE(fresh_document().at("local").at("held").contains("left_ms"));
+  view.role_changes = 5;
+  view.role_changes_window = std::chrono::hours{1};
+  view.held_until = now + seconds{24};
+  view.next_try_at = now + seconds{8};
+  const Json local = status_of(view, identity, now, seconds{3}).at("local");
+  EXPECT_EQ(local.at("held"), Json({{"role_changes", 5}, {"window_ms", 3600000}, {"left_ms", 24000}}));
+  EXPECT_EQ(local.at("next_try_ms"), 8000);
 }
 
 TEST(Status, counts_ages_from_the_moment_of_asking) {

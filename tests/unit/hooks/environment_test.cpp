@@ -90,6 +90,21 @@ TEST(RunEnvironment, tells_states_action_and_epoch) {
                   "CLUSTERAGENT_ACTION=start", "CLUSTERAGENT_FORCE=0", "CLUSTERAGENT_EPOCH=8"));
 }
 
+TEST(FenceScript, is_told_whom_to_switch_off_and_why) {
+  RunScript run = failover();
+  run.script = ScriptKind::fence;
+  run.fence = core::FenceTarget{"node2", Epoch{9}, "no heartbeat from node2"};
+  EXPECT_THAT(script_arguments("/m/fence", run), ElementsAre("/m/fence", "node2"));
+  const auto environment = run_environment(run, Epoch{8});
+  EXPECT_THAT(environment, Contains("CLUSTERAGENT_EPOCH=9"));
+  EXPECT_THAT(environment, Contains("CLUSTERAGENT_REASON=no heartbeat from node2"));
+  Options with = options();
+  with.peer = "node2";
+  with.peer_addresses = "192.0.2.2 198.51.100.2";
+  EXPECT_THAT(module_environment(with, {}), Contains("CLUSTERAGENT_PEER_ADDRESSES=192.0.2.2 198.51.100.2"));
+  EXPECT_THAT(module_environment(with, {}), Contains("CLUSTERAGENT_PEER=node2"));
+}
+
 TEST(ServiceClass, pairs_each_start_script_with_its_stop_script) {
   for (std::size_t i = 0; i < core::script_kinds; ++i) {
     const auto script = static_cast<ScriptKind>(i);

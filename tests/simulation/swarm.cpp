@@ -11,13 +11,14 @@ namespace {
 using core::ScriptKind;
 using enum FaultKind;
 
-constexpr std::array<Profile, 8> all_profiles{{
+constexpr std::array<Profile, 9> all_profiles{{
     {"calm", "no faults but operator commands and scripts: never two holders", 10},
     {"single", "everything but a loss of every path: never two holders", 40},
     {"partition", "cuts of every path and everything else: doubles are found and healed", 25},
     {"chaos", "every fault, machines whose clocks stop with them included", 12},
     {"failover-off", "failover=\"off\": nothing moves unless the operator says so", 8},
     {"loss", "pulse 10 ms, timeout 50 ms, 25 % loss each way for 60 s: no role changes", 1},
+    {"etcd", "as witness, with a register that compares and swaps as third voter", 0},
     {"witness", "every fault but clocks that stop, cuts of every network, and a third voter: never two holders", 40},
     {"isolation", "frozen and killed agents only: the kernel's lease is what keeps the address single", 10},
 }};
@@ -143,7 +144,7 @@ void draw_faults(Setup& setup, Prng prng) {
     return;
   }
   allow(plan, prng, {operator_command, agent_shutdown});
-  if (setup.profile == "witness") {
+  if (setup.policy.has_witness) {
     allow(plan, prng, {all_cut, all_cut_one_way, witness_restart, witness_reboot, witness_cut, witness_loss});
     plan.ends_in_split = prng.chance(half);
   }
@@ -171,13 +172,17 @@ void make_lossy(Setup& setup) {
   setup.policy.default_primary.reset();
 }
 
+bool has_third_voter(std::string_view profile) {
+  return profile == "witness" || profile == "etcd";
+}
+
 Promise promise_of(std::string_view profile) {
   Promise promise;
   promise.is_single = profile == "calm" || profile == "single" || profile == "failover-off" || profile == "isolation";
   promise.is_safe_path_kept = promise.is_single;
-  promise.is_single |= profile == "witness";
-  promise.has_failovers = profile == "single" || profile == "witness" || profile == "partition" || profile == "chaos" ||
-                          profile == "isolation";
+  promise.is_single |= has_third_voter(profile);
+  promise.has_failovers = profile == "single" || has_third_voter(profile) || profile == "partition" ||
+                          profile == "chaos" || profile == "isolation";
   promise.never_changes_roles = profile == "loss";
   promise.only_operator_promotes = profile == "failover-off";
   return promise;
@@ -216,7 +221,8 @@ Setup draw(std::uint64_t seed, std::string_view profile, std::optional<Duration>
   setup.seed = seed;
   setup.profile = std::string{profile == "mixed" ? pick_profile(choice) : profile};
   setup.promise = promise_of(setup.profile);
-  setup.policy.has_witness = setup.profile == "witness";
+  setup.policy.has_witness = has_third_voter(setup.profile);
+  setup.witness_is_register = setup.profile == "etcd";
   setup.policy.failover = setup.profile != "failover-off";
   draw_timing(setup, root.child("timing"));
   draw_policy(setup, root.child("policy"));

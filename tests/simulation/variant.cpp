@@ -16,7 +16,9 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "guard_speaks_first",
                                                        "deaf_to_demotion",
                                                        "promises_ignored",
-                                                       "talks_after_reboot"};
+                                                       "talks_after_reboot",
+                                                       "observation_ignored",
+                                                       "swap_blind"};
 
 }  // namespace
 

@@ -21,8 +21,10 @@ enum class Variant : std::uint8_t {
   deaf_to_demotion,     // a demoted node keeps its address and its permit
   promises_ignored,     // the witness votes although it has promised the role to the other node
   talks_after_reboot,   // the witness answers at once when it has forgotten its promises
+  observation_ignored,  // in the register no promise of the other node is seen: it is not waited for
+  swap_blind,           // the register takes a write whatever was written meanwhile
 };
-constexpr std::size_t variants = 12;
+constexpr std::size_t variants = 14;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

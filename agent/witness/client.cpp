@@ -34,7 +34,9 @@ WitnessClient::WitnessClient(asio::io_context& io, ClientOptions options, asio::
       sink_{std::move(sink)},
       key_id_{wire::witness_key_id(options_.cluster_key)},
       key_{wire::witness_key(options_.cluster_key)},
-      module_hash_{wire::module_hash(options_.module)} {}
+      module_hash_{wire::module_hash(options_.module)} {
+  status_.endpoint = options_.address;
+}
 
 WitnessClient::~WitnessClient() {
   *is_alive_ = false;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/config/splitbrain.hpp"
 #include "agent/config/syntax.hpp"
 
 namespace clusteragent::config {
@@ -16,8 +17,6 @@ namespace {
 /// Two lost frames in a row are common on a busy network; silence has to outlast them.
 constexpr int pulses_min = 3;
 constexpr std::size_t mirror_nodes = 2;
-/// Below this the margin between the witness's lease and what the holder may use of it would be cut short.
-constexpr Duration witness_timeout_min = std::chrono::milliseconds{20};
 
 std::string name_of(const Value& value) {
   return name_attribute(*value.row, value.text);
@@ -35,7 +34,12 @@ class ModuleRules {
     if (const Section* errd = service_.find("errd")) check_errd(*errd);
     if (const Section* rfs = service_.find("rfs")) check_rfs(*rfs);
     if (const Section* user = service_.find("user")) check_user(*user);
-    if (const Section* checks = service_.find("check")) check_splitbrain(*checks);
+    const Section* checks = service_.find("check");
+    const Section* heart = service_.find("heart");
+    const Section* splitbrain = checks == nullptr ? nullptr : checks->find("splitbrain");
+    if (splitbrain != nullptr) {
+      check_splitbrain(*splitbrain, heart == nullptr ? nullptr : &(*heart)["timeout"], cluster_, diagnostics_);
+    }
   }
 
  private:
@@ -103,25 +107,6 @@ class ModuleRules {
         idents.insert((*heartbeat)["ident"].text);
       check_lan((*heartbeat)["name"]);
     }
-  }
-
-  void check_splitbrain(const Section& checks) {
-    const Section* splitbrain = checks.find("splitbrain");
-    const Section* heart = service_.find("heart");
-    if (splitbrain == nullptr || (*splitbrain)["exec"].text != "witness") return;
-    const Value& address = (*splitbrain)["arg"];
-    const auto ip = IpAddress::parse(address.text);
-    if (address.is_valid && (!ip || ip->is_unspecified() || ip->is_multicast())) {
-      error(address, "is no address of a witness", "an IP address, such as 192.0.2.13");
-    }
-    if (heart == nullptr || !(*heart)["timeout"].is_valid) return;
-    const Value& timeout = (*heart)["timeout"];
-    if (timeout.duration() >= witness_timeout_min) return;
-    diagnostics_.error(timeout.at,
-                       fmt::format("{}: with <splitbrain exec=\"witness\"> the timeout is the lease that the witness "
-                                   "promises, and {} leaves no room for the kernel's timers and clocks that differ",
-                                   name_of(timeout), timeout.text),
-                       {timeout.text, fmt::format("at least {}", duration_text(witness_timeout_min, "ms")), {}});
   }
 
   void check_lan(const Value& name) {

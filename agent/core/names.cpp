@@ -193,7 +193,7 @@ std::string_view describe(Refusal refusal) {
     case Refusal::outside_sync_set:
       return "knows that the other node holds writes which this one lacks";
     case Refusal::not_stored:
-      return "cannot write its state file";
+      return "cannot store its vote";
   }
   CLUSTERAGENT_ASSERT(false);
 }

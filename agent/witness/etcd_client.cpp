@@ -24,6 +24,8 @@ using std::chrono::seconds;
 namespace {
 
 constexpr unsigned http_ok = 200;
+// etcd makes passwords slow to try, on purpose; the token that it gives serves every member until etcd takes it back.
+constexpr Duration login_limit = seconds{5};
 constexpr Duration pause_min = milliseconds{20};
 
 // Later the next member is the better chance. Not shorter than a disk of etcd's may take for a write.
@@ -127,7 +129,7 @@ class EtcdClient::Worker {
     const auto user = load_user(options_);
     if (!user) return fail(user.error().message, false);
     EtcdMessage message = encode_etcd_login((*user)->first, (*user)->second);
-    connection_->post({std::move(message.target), {}, std::move(message.body)}, limit_,
+    connection_->post({std::move(message.target), {}, std::move(message.body)}, login_limit,
                       [this](const Result<HttpAnswer>& answer) {
                         if (!answer) return fail(answer.error().message, connection_->was_used());
                         if (answer->status != http_ok) {
@@ -181,7 +183,6 @@ class EtcdClient::Worker {
     conversation_.on_failure(now);
     if (connection_) connection_->close();
     connection_.reset();
-    token_.clear();
     {
       const std::lock_guard lock{mutex_};
       status_.is_reachable = false;

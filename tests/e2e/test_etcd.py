@@ -146,6 +146,24 @@ class EtcdAsThirdVoter(unittest.TestCase):
             lab.wait_served_by("node2")
             self.finish(probe, observer, OUTAGE_MS_MAX)
 
+    def test_with_a_user_and_a_member_that_is_dead(self):
+        with Lab() as lab:
+            etcd = Etcd(dead_members=("http://10.77.1.20:2399",), user_file=os.path.join(lab.directory, "user"))
+            probe, observer = self.prepare(lab, etcd)
+            lab.sandbox.power_off("node1")
+            lab.wait_served_by("node2")
+            self.finish(probe, observer, OUTAGE_MS_MAX)
+
+    def test_a_user_that_etcd_does_not_know_is_named_as_the_reason(self):
+        with Lab() as lab:
+            etcd = Etcd(user_file=os.path.join(lab.directory, "user"))
+            lab.start_witness(etcd)
+            lab.write_module(pulse=PULSE_MS, timeout=TIMEOUT_MS, check_section=Etcd().check_section)
+            lab.start_agents()
+            lab.agent("node1", "start", "-m", MODULE)
+            self.assertTrue(wait_for(lambda: "etcd_user_file" in self.report(lab, "node1")["witness"]["problem"], 10),
+                            self.report(lab, "node1")["witness"])
+
     def test_an_etcd_that_is_not_trusted_is_not_asked(self):
         with Lab() as lab:
             trusted = make_certificates(os.path.join(lab.directory, "certificates"))

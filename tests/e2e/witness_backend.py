@@ -47,15 +47,20 @@ class Etcd(OwnWitness):
     """One member of etcd; its data outlive its process and its host's power, as files do."""
     program = "etcd"
 
-    def __init__(self, certificates=None):
-        """certificates: a folder as made by make_certificates; then only clients that show one are heard."""
+    def __init__(self, certificates=None, dead_members=(), user_file=None):
+        """certificates: a folder as made by make_certificates; then only clients that show one are heard. user_file:
+        where the nodes find the user without whom etcd then does nothing."""
         self.certificates = certificates
+        self.user_file = user_file
         self.url = f"{'https' if certificates else 'http'}://{ADDRESS}:{ETCD_PORT}"
         credentials = ""
         if certificates:
             credentials = " ".join(f'{name}="{certificates}/{file}"' for name, file in
                                    (("etcd_ca", "ca.pem"), ("etcd_cert", "node.pem"), ("etcd_key", "node.key")))
-        self.check_section = f'<check><splitbrain ident="witness" exec="etcd" arg="{self.url}" {credentials}/></check>'
+        if user_file:
+            credentials += f' etcd_user_file="{user_file}"'
+        members = " ".join((*dead_members, self.url))
+        self.check_section = f'<check><splitbrain ident="witness" exec="etcd" arg="{members}" {credentials}/></check>'
 
     def start(self, lab):
         lab.sandbox.share_key()
@@ -69,6 +74,12 @@ class Etcd(OwnWitness):
                      "--trusted-ca-file", f"{self.certificates}/ca.pem", "--client-cert-auth"]
         lab.sandbox.boot("witness", argv)
         self.wait_healthy(lab)
+        if self.user_file:
+            with open(self.user_file, "w", encoding="ascii", opener=lambda *opened: os.open(*opened, 0o600)) as file:
+                file.write("root:a secret\n")
+            for words in (("user", "add", "root:a secret"), ("auth", "enable")):
+                if (done := self.control(lab, *words)).returncode != 0:
+                    raise SandboxError(f"etcdctl {' '.join(words)}: {done.stderr}")
 
     @staticmethod
     def data(lab):

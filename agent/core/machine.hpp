@@ -11,6 +11,7 @@
 #include "agent/core/events.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
+#include "agent/core/ping_check.hpp"
 #include "agent/core/plan.hpp"
 #include "agent/core/quorum.hpp"
 #include "agent/core/restart_budget.hpp"
@@ -52,6 +53,7 @@ struct Waiting {
   std::string block_text;
   std::optional<Instant> hold_until;   // back-off after a failed start
   std::optional<Instant> yield_until;  // the peer was asked to take over
+  bool needs_peer = false;             // had a role when it was cut off: an answer from outside is not enough
 };
 
 struct LinkState {
@@ -129,6 +131,7 @@ struct Machine {
   std::deque<SentBeat> claims;  // beats that leave the peer no way to lead; newest last
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
+  PingSight ping;
 
   // Network
   std::map<std::string, LinkState> links;

@@ -132,6 +132,8 @@ std::string_view name_of(BlockReason reason) {
       return "operator_hold";
     case BlockReason::no_quorum:
       return "no_quorum";
+    case BlockReason::isolated:
+      return "isolated";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -160,6 +162,8 @@ std::string_view describe(BlockReason reason) {
       return "the operator asked for the secondary role (clusteragent prim overrides)";
     case BlockReason::no_quorum:
       return "the other node is not heard and the witness does not vote for this one";
+    case BlockReason::isolated:
+      return "the other node is not heard and no ping target answers";
   }
   CLUSTERAGENT_ASSERT(false);
 }

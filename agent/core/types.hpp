@@ -72,6 +72,7 @@ enum class BlockReason : std::uint8_t {
   service_failed = 8,     // the application could not be started here; held back for a while
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
   no_quorum = 10,         // the peer is lost and the witness does not give its vote
+  isolated = 11,          // the peer is lost and no ping target answers
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -138,6 +139,7 @@ struct Policy {
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   bool has_vip = true;
+  bool asks_ping = false;  // a node that loses its peer goes on alone only when an address answers, see ping_check.hpp
   bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was

@@ -178,6 +178,8 @@ Status Stage::option(const std::string& key, const std::string& value) {
   } else if (key == "absent" && node_of(value)) {
     absent_ = node_of(value);
   } else if (key == "witness") {
+    // Ping targets are played by the same machine, which answers whoever reaches it.
+    policy.asks_ping = value == "ping";
     policy.has_witness = setup_.promise.is_single = value == "on";
   } else if (key == "guard") {
     setup_.host[0].has_guard = setup_.host[1].has_guard = value == "on";

@@ -172,11 +172,8 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
   if (const Section* user = service.find("user")) module.user = build_user(*user);
   const Section* check = service.find("check");
   if (const Section* splitbrain = check == nullptr ? nullptr : check->find("splitbrain")) {
-    const Section& found = *splitbrain;
-    if (found["exec"].text == "witness") {
-      module.witness = WitnessConfig{found["ident"].text, *IpAddress::parse(found["arg"].text),
-                                     static_cast<std::uint16_t>(found["port"].number)};
-    } else {
+    module.splitbrain = build_splitbrain(*splitbrain);
+    if (module.splitbrain.ping) {
       module.start_refusals.push_back(
           {"splitbrain",
            "<splitbrain exec=\"ping\"> is valid, but asking ping targets is not built in this version, and could not "

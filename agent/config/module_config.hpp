@@ -14,6 +14,7 @@
 #include "agent/base/time.hpp"
 #include "agent/config/address.hpp"
 #include "agent/config/section.hpp"
+#include "agent/config/splitbrain.hpp"
 
 namespace clusteragent::config {
 
@@ -123,13 +124,6 @@ struct UserConfig {
   std::vector<std::pair<std::string, std::string>> variables;
 };
 
-/// The third voter of <check><splitbrain exec="witness">.
-struct WitnessConfig {
-  std::string ident;
-  IpAddress address;
-  std::uint16_t port = 0;
-};
-
 /// Why a configuration that is right cannot be started by this version.
 struct StartRefusal {
   std::string element;
@@ -143,7 +137,7 @@ struct ModuleConfig {
   std::vector<InterfaceConfig> interfaces;
   std::optional<ErrdConfig> errd;
   std::optional<RfsConfig> rfs;
-  std::optional<WitnessConfig> witness;
+  SplitbrainConfig splitbrain;
   std::optional<UserConfig> user;
   std::vector<StartRefusal> start_refusals;
   Section effective;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/config/splitbrain.hpp"
 #include "agent/config/syntax.hpp"
 
 namespace clusteragent::config {
@@ -16,10 +17,8 @@ namespace {
 /// Two lost frames in a row are common on a busy network; silence has to outlast them.
 constexpr int pulses_min = 3;
 constexpr std::size_t mirror_nodes = 2;
-/// Below this the margin between the witness's lease and what the holder may use of it would be cut short.
-constexpr Duration witness_timeout_min = std::chrono::milliseconds{20};
-/// The same without a witness, where both nodes may lead anyway when they are cut off: worth a warning, no refusal.
-/// core::permit_lease() keeps at least a third of the timeout, so from here down the margin shrinks.
+/// Without a witness both nodes may lead anyway when they are cut off: worth a warning, no refusal (with one:
+/// splitbrain.cpp). core::permit_lease() keeps at least a third of the timeout, so from here down the margin shrinks.
 constexpr Duration whole_margin_timeout_min = std::chrono::milliseconds{16};
 
 std::string name_of(const Value& value) {
@@ -38,7 +37,12 @@ class ModuleRules {
     if (const Section* errd = service_.find("errd")) check_errd(*errd);
     if (const Section* rfs = service_.find("rfs")) check_rfs(*rfs);
     if (const Section* user = service_.find("user")) check_user(*user);
-    if (const Section* checks = service_.find("check")) check_splitbrain(*checks);
+    const Section* checks = service_.find("check");
+    const Section* heart = service_.find("heart");
+    const Section* splitbrain = checks == nullptr ? nullptr : checks->find("splitbrain");
+    if (splitbrain != nullptr) {
+      check_splitbrain(*splitbrain, heart == nullptr ? nullptr : &(*heart)["timeout"], cluster_, diagnostics_);
+    }
   }
 
  private:
@@ -94,7 +98,7 @@ class ModuleRules {
 
   void check_margin(const Value& timeout) {
     if (!timeout.is_valid || timeout.duration() >= whole_margin_timeout_min) return;
-    if (has_witness()) return;  // refused below
+    if (has_third_voter()) return;  // refused with it
     diagnostics_.warning(
         timeout.at,
         fmt::format("{}: {} is shorter than what the kernel's timers need; when the agent of the primary is killed or "
@@ -120,29 +124,12 @@ class ModuleRules {
     }
   }
 
-  bool has_witness() const {
+  bool has_third_voter() const {
     const Section* checks = service_.find("check");
     const Section* splitbrain = checks == nullptr ? nullptr : checks->find("splitbrain");
-    return splitbrain != nullptr && (*splitbrain)["exec"].text == "witness";
-  }
-
-  void check_splitbrain(const Section& checks) {
-    const Section* splitbrain = checks.find("splitbrain");
-    const Section* heart = service_.find("heart");
-    if (!has_witness()) return;
-    const Value& address = (*splitbrain)["arg"];
-    const auto ip = IpAddress::parse(address.text);
-    if (address.is_valid && (!ip || ip->is_unspecified() || ip->is_multicast())) {
-      error(address, "is no address of a witness", "an IP address, such as 192.0.2.13");
-    }
-    if (heart == nullptr || !(*heart)["timeout"].is_valid) return;
-    const Value& timeout = (*heart)["timeout"];
-    if (timeout.duration() >= witness_timeout_min) return;
-    diagnostics_.error(timeout.at,
-                       fmt::format("{}: with <splitbrain exec=\"witness\"> the timeout is the lease that the witness "
-                                   "promises, and {} leaves no room for the kernel's timers and clocks that differ",
-                                   name_of(timeout), timeout.text),
-                       {timeout.text, fmt::format("at least {}", duration_text(witness_timeout_min, "ms")), {}});
+    if (splitbrain == nullptr) return false;
+    const std::string& exec = (*splitbrain)["exec"].text;
+    return exec == "witness" || exec == "etcd";
   }
 
   void check_lan(const Value& name) {

@@ -146,14 +146,27 @@ constexpr std::array attributes{
     AttributeRow{.element = "splitbrain", .name = "ident", .type = Type::label, .is_required = true,
                  .description = "Name of the witness in status and log."},
     AttributeRow{.element = "splitbrain", .name = "exec", .type = Type::choice, .fallback = "ping",
-                 .allowed = "ping|witness",
+                 .allowed = "ping|witness|etcd",
                  .description = "`witness`: a third voter, `clusteragent witness`, on another machine: never two "
-                                "primaries. `ping` (SafeKit's, which cannot promise that) is read, but a module that "
+                                "primaries. `etcd`: etcd 3.4 or later as third voter, with the same promise. "
+                                "`ping` (SafeKit's, which cannot promise that) is read, but a module that "
                                 "has it does not start in this version."},
     AttributeRow{.element = "splitbrain", .name = "arg", .type = Type::text, .is_required = true,
-                 .description = "IP address of the witness; with `ping` the addresses to ask."},
+                 .description = "IP address of the witness; with `etcd` the members, such as "
+                                "`https://192.0.2.5:2379 https://192.0.2.6:2379`; with `ping` the addresses to ask."},
     AttributeRow{.element = "splitbrain", .name = "port", .type = Type::integer, .fallback = "9200", .minimum = 1,
                  .maximum = 65535, .description = "UDP port of the witness."},
+    AttributeRow{.element = "splitbrain", .name = "etcd_prefix", .type = Type::text, .fallback = "clusteragent",
+                 .description = "Where votes lie in etcd: `PREFIX/KEY/MODULE`; KEY stands for the cluster's key."},
+    AttributeRow{.element = "splitbrain", .name = "etcd_ca", .type = Type::path,
+                 .description = "Certificates (PEM) that etcd's must be signed by. Unset: those that the system "
+                                "trusts. etcd's certificate must name the IP address that `arg` names."},
+    AttributeRow{.element = "splitbrain", .name = "etcd_cert", .type = Type::path,
+                 .description = "Certificate (PEM) that this node shows to etcd."},
+    AttributeRow{.element = "splitbrain", .name = "etcd_key", .type = Type::path,
+                 .description = "Its key (PEM), mode 0600."},
+    AttributeRow{.element = "splitbrain", .name = "etcd_user_file", .type = Type::path,
+                 .description = "A file, mode 0600, with one line `USER:PASSWORD`, where etcd's authentication is on."},
     AttributeRow{.element = "proc", .name = "name", .type = Type::process, .is_required = true,
                  .description = "Name of the process (any length) or, with `service=\"yes\"`, of the service. With "
                                 "`nameregex` only a label."},

@@ -381,6 +381,7 @@ struct Handler {
   }
 
   void operator()(const WitnessAnswered& event) const {
+    if (m.policy.asks_ping) return on_ping_answer(m, event);
     on_witness_answer(m, event);
     adopt_record(m, event.answer.record);
   }
@@ -492,6 +493,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   settle(m);
   send_due_beats(m);
   ask_witness_if_due(m);
+  ask_ping_if_due(m);
   note_witness(m);
   note_hold_down(m);
   m.due_at = next_deadline().value_or(now);
@@ -504,6 +506,7 @@ std::optional<Instant> Cluster::next_deadline() const {
   if (const auto verdict = m.judge.next_deadline(m.now)) earliest = std::min(earliest, *verdict);
   if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
   if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
+  if (const auto ask = next_ping_deadline(m)) earliest = std::min(earliest, *ask);
   return earliest;
 }
 

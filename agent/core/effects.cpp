@@ -134,6 +134,7 @@ void begin_waiting_after_leaving(Machine& m) {
   m.waiting = {};
   m.waiting.block = m.leaving.block;
   m.waiting.block_text = m.leaving.block_text;
+  m.waiting.needs_peer = m.leaving.block == BlockReason::isolated;
   if (m.leaving.block == BlockReason::service_failed) m.waiting.hold_until = m.now + hold_time(m);
   // Nobody to yield to: every moment of waiting would be an outage.
   if (m.leaving.yields && m.leaving.destination == Destination::electing && peer_alive(m)) {
@@ -165,6 +166,20 @@ void block_on_quorum(Machine& m) {
 
 void leave_without_quorum(Machine& m) {
   leave_primary(m, {.destination = Destination::electing, .drops_vip_first = true, .action = "stopwait"});
+}
+
+void block_on_ping(Machine& m) {
+  m.waiting = Waiting{BlockReason::isolated, {}, {}, {}};
+}
+
+void leave_isolated(Machine& m) {
+  leave_primary(m, {.destination = Destination::blocked, .drops_vip_first = true, .action = "stopwait"});
+  m.leaving.block = BlockReason::isolated;
+}
+
+void leave_second_isolated(Machine& m) {
+  leave_second(m, Destination::blocked, "stopwait");
+  m.leaving.block = BlockReason::isolated;
 }
 
 void block_on_full_disk(Machine& m) {

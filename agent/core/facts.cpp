@@ -57,7 +57,7 @@ bool peer_does_not_lead(const Machine& m) {
   // Not agreed with the peer: that takes the witness's vote.
   if (m.policy.has_witness && !witness_allows(m)) return false;
   if (guard_released(m)) return true;
-  if (m.judge.is_silent(m.now)) return true;
+  if (m.judge.is_silent(m.now) && ping_allows(m)) return true;
   const bool was_harmless = m.peer && !is_primary(m.peer->state) && !m.peer->holds_vip && !m.peer->runs_service;
   return m.judge.is_process_gone(m.now) && was_harmless;
 }
@@ -76,6 +76,9 @@ bool block_is_over(const Machine& m) {
       return !m.operator_hold;
     case BlockReason::no_quorum:
       return witness_allows(m) || peer_alive(m);
+    case BlockReason::isolated:
+      // One that had the role may have lost it to the peer: SafeKit, too, waits for the heartbeat or the operator.
+      return peer_alive(m) || m.operator_insists || (!m.waiting.needs_peer && ping_allows(m));
     case BlockReason::not_up_to_date:
       return m.desired.record.sync_set.contains(m.policy.self) && (peer_alive(m) || !peer_may_have_gone_on(m));
     case BlockReason::undecided:
@@ -107,6 +110,8 @@ Facts gather_facts(const Machine& m) {
   f.may_lead = why_not_promotable(m) == BlockReason::none;
   f.peer_does_not_lead = peer_does_not_lead(m);
   f.witness_withholds = m.policy.has_witness && witness_withholds(m);
+  f.ping_withholds = m.judge.is_silent(m.now) && ping_withholds(m);
+  f.ping_is_open = m.judge.is_silent(m.now) && !ping_allows(m) && !f.ping_withholds;
   f.quorum_is_lost = m.tenure.mute_since && m.now - *m.tenure.mute_since >= m.policy.timeout / 4;
   f.has_yielded = m.waiting.yield_until.has_value();
   f.hold_is_over = (!m.waiting.hold_until || m.now >= *m.waiting.hold_until) &&

@@ -20,6 +20,8 @@ struct Facts {
   bool may_lead = false;            // nothing here forbids it
   bool peer_does_not_lead = false;  // no other node leads or may begin to
   bool witness_withholds = false;   // there is a witness, and it gives this node no vote
+  bool ping_withholds = false;      // the peer is silent, and no ping target answers
+  bool ping_is_open = false;        // the peer is silent, and an answer may still come
   bool quorum_is_lost = false;      // no promise lives, and asking again has not helped
   bool hold_is_over = false;        // back-off or yield time has passed
   bool has_yielded = false;

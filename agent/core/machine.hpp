@@ -12,6 +12,7 @@
 #include "agent/core/fencing.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
+#include "agent/core/ping_check.hpp"
 #include "agent/core/plan.hpp"
 #include "agent/core/quorum.hpp"
 #include "agent/core/restart_budget.hpp"
@@ -55,6 +56,7 @@ struct Waiting {
   std::string block_text;
   std::optional<Instant> hold_until;   // back-off after a failed start
   std::optional<Instant> yield_until;  // the peer was asked to take over
+  bool needs_peer = false;             // had a role when it was cut off: an answer from outside is not enough
 };
 
 struct LinkState {
@@ -135,6 +137,7 @@ struct Machine {
   WitnessSight witness;
   SyncSight sync;
   Fencing fencing;
+  PingSight ping;
 
   // Network
   std::map<std::string, LinkState> links;

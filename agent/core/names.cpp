@@ -140,6 +140,8 @@ std::string_view name_of(BlockReason reason) {
       return "first_start";
     case BlockReason::undecided:
       return "undecided";
+    case BlockReason::isolated:
+      return "isolated";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -174,6 +176,8 @@ std::string_view describe(BlockReason reason) {
       return "no node was ever primary (clusteragent prim, on the node that has the data)";
     case BlockReason::undecided:
       return "which node has the newest data is known to the other node or the witness only";
+    case BlockReason::isolated:
+      return "the other node is not heard and no ping target answers";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -207,7 +211,7 @@ std::string_view describe(Refusal refusal) {
     case Refusal::outside_sync_set:
       return "knows that the other node holds writes which this one lacks";
     case Refusal::not_stored:
-      return "cannot write its state file";
+      return "cannot store its vote";
   }
   CLUSTERAGENT_ASSERT(false);
 }

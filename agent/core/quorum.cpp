@@ -231,10 +231,10 @@ void note_witness(Machine& m) {
   if (is_silent == m.witness.is_noted_silent) return;
   m.witness.is_noted_silent = is_silent;
   if (is_silent) {
-    note(
-        m, Severity::critical,
-        "the witness does not answer; while that is so, the death of one node stops the service: look at it there with "
-        "clusteragent witness status, and at the network to it");
+    note(m, Severity::critical,
+         "the witness does not answer; while that is so, the death of one node stops the service: look at it there, at "
+         "the "
+         "network to it, and at clusteragent status");
   } else {
     note(m, Severity::event, "the witness answers");
   }

@@ -77,6 +77,7 @@ enum class BlockReason : std::uint8_t {
   fence_failed = 11,      // the fence script did not switch the peer off
   first_start = 12,       // no node was ever primary: the operator says which one has the data
   undecided = 13,         // whether this node's last proposal became a record is known to others only
+  isolated = 14,          // the peer is lost and no ping target answers
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -147,6 +148,7 @@ struct Policy {
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
   Duration fence_limit = std::chrono::seconds{60};   // fencetimeout
   bool has_vip = true;
+  bool asks_ping = false;  // a node that loses its peer goes on alone only when an address answers, see ping_check.hpp
   bool has_witness = false;   // a third voter: two of the three votes are needed, see voter.hpp
   bool mirrors_data = false;  // a provider keeps the data of both nodes equal: sync sets matter, see sync_set.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run

@@ -47,6 +47,8 @@ std::string remedy(const Machine& m) {
     case BlockReason::no_quorum:
       return "bring the witness or the other node back; clusteragent prim --force only if the other node is off for "
              "sure";
+    case BlockReason::isolated:
+      return "bring the network back; clusteragent prim only if the other node does not serve";
     case BlockReason::undecided:
     case BlockReason::not_up_to_date:
       return "start the other node, or clusteragent prim --force (loses its writes)";

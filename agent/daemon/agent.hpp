@@ -19,7 +19,7 @@
 #include "agent/transport/heartbeat_transport.hpp"
 #include "agent/vip/virtual_ip.hpp"
 #include "agent/watch/process_watch.hpp"
-#include "agent/witness/client.hpp"
+#include "agent/witness/third_voter.hpp"
 
 namespace clusteragent::daemon {
 
@@ -44,6 +44,8 @@ class Agent : private core::OperatorPort {
   Status open_control();
   // agent_witness.cpp
   Status open_witness();
+  Status open_own_witness(const config::WitnessConfig& configured);
+  Status open_etcd(const config::EtcdConfig& configured);
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
@@ -74,7 +76,7 @@ class Agent : private core::OperatorPort {
   std::unique_ptr<StateWriter> state_;
   std::unique_ptr<KeyKeeper> keys_;
   std::unique_ptr<transport::HeartbeatTransport> transport_;
-  std::unique_ptr<witness::WitnessClient> witness_;  // null: the module has none
+  std::unique_ptr<witness::ThirdVoter> witness_;  // null: the module has none
   std::unique_ptr<vip::VirtualIp> vip_;
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;

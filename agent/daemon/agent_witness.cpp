@@ -1,17 +1,28 @@
-// The third voter, where the configuration names one.
+// The third voter, where the configuration names one: our own witness or etcd.
+#include <fmt/format.h>
+
 #include "agent/core/names.hpp"
 #include "agent/daemon/agent.hpp"
 #include "agent/platform/clock.hpp"
+#include "agent/wire/keys.hpp"
+#include "agent/witness/client.hpp"
+#include "agent/witness/etcd_client.hpp"
 
 namespace clusteragent::daemon {
 
 using control::Json;
 
 Status Agent::open_witness() {
-  if (!setup_.config.witness) return success();
+  const config::SplitbrainConfig& configured = setup_.config.splitbrain;
+  if (configured.witness) return open_own_witness(*configured.witness);
+  if (configured.etcd) return open_etcd(*configured.etcd);
+  return success();
+}
+
+Status Agent::open_own_witness(const config::WitnessConfig& configured) {
   witness::ClientOptions options;
-  options.address = setup_.config.witness->address.text();
-  options.port = setup_.config.witness->port;
+  options.address = configured.address.text();
+  options.port = configured.port;
   options.cluster_key = keys_->accepted().front();
   options.module = setup_.module;
   options.self = setup_.self;
@@ -24,14 +35,40 @@ Status Agent::open_witness() {
   return success();
 }
 
+Status Agent::open_etcd(const config::EtcdConfig& configured) {
+  witness::EtcdOptions options;
+  for (const config::EtcdEndpoint& endpoint : configured.endpoints) {
+    options.endpoints.push_back({endpoint.url, endpoint.address.text(), endpoint.port, endpoint.is_secure});
+  }
+  // Several clusters may share an etcd: as with our own witness, the key tells them apart.
+  options.conversation.key =
+      fmt::format("{}/{:016x}/{}", configured.prefix, wire::witness_key_id(setup_.key), setup_.module);
+  options.conversation.self = setup_.self;
+  options.conversation.lease = setup_.config.heart.timeout;
+  options.ca_file = configured.ca_file;
+  options.certificate_file = configured.certificate_file;
+  options.key_file = configured.key_file;
+  options.user_file = configured.user_file;
+  auto opened =
+      witness::EtcdClient::open(io_, std::move(options), [this](core::Event event) { deliver(std::move(event)); });
+  if (!opened) return opened.error();
+  witness_ = std::move(*opened);
+  return success();
+}
+
 void Agent::add_witness_status(Json& status, const core::WitnessView& view, Instant now) const {
   if (!witness_) return;
-  const config::WitnessConfig& configured = *setup_.config.witness;
+  const config::SplitbrainConfig& configured = setup_.config.splitbrain;
   const witness::ClientStatus client = witness_->status(now);
-  Json json{{"name", configured.ident}, {"address", configured.address.text()},
-            {"port", configured.port},  {"answers", view.heard_at.has_value() && !view.is_silent},
-            {"asked", client.asked},    {"answered", client.answered},
+  const std::string& name = configured.etcd ? configured.etcd->ident : configured.witness->ident;
+  Json json{{"name", name},
+            {"backend", configured.etcd ? "etcd" : "witness"},
+            {"address", client.endpoint},
+            {"answers", view.heard_at.has_value() && !view.is_silent},
+            {"asked", client.asked},
+            {"answered", client.answered},
             {"problem", client.problem}};
+  if (configured.witness) json["port"] = configured.witness->port;
   if (view.heard_at) {
     json["age_ms"] = to_milliseconds(now - *view.heard_at);
     json["round_trip_us"] = client.round_trip.count() / 1000;
@@ -40,9 +77,14 @@ void Agent::add_witness_status(Json& status, const core::WitnessView& view, Inst
   }
   if (view.promised_until) json["promise_left_ms"] = to_milliseconds(*view.promised_until - now);
   if (view.peer_promised_until) json["peer_promise_left_ms"] = to_milliseconds(*view.peer_promised_until - now);
+  const std::string because = client.problem.empty() ? "" : fmt::format(" ({})", client.problem);
   if (view.is_silent) {
-    status["warnings"].push_back("the witness " + configured.ident + " (" + configured.address.text() +
-                                 ") does not answer: while that is so, the death of one node stops the service");
+    status["warnings"].push_back(
+        fmt::format("the witness {} ({}) does not answer{}: while that is so, the death of one node stops the service",
+                    name, client.endpoint, because));
+  } else if (view.heard_at && view.answer.refusal == core::Refusal::not_stored && !client.problem.empty()) {
+    status["warnings"].push_back(fmt::format(
+        "the witness {} gives no vote{}: while that is so, the death of one node stops the service", name, because));
   }
   status["witness"] = std::move(json);
 }

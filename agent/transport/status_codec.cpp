@@ -4,7 +4,7 @@ namespace clusteragent::transport {
 
 static_assert(static_cast<std::uint8_t>(core::ModuleState::second) == wire::state_max);
 static_assert(static_cast<std::uint8_t>(core::Activity::ready) == wire::activity_max);
-static_assert(static_cast<std::uint8_t>(core::BlockReason::undecided) == wire::blocked_max);
+static_assert(static_cast<std::uint8_t>(core::BlockReason::isolated) == wire::blocked_max);
 
 wire::StatusFrame to_frame(const core::PeerStatus& status) {
   wire::StatusFrame frame;

@@ -108,7 +108,7 @@ struct StatusFrame {
 /// The highest numbers of core::ModuleState, core::Activity and core::BlockReason that version 1 knows.
 constexpr std::uint8_t state_max = 4;
 constexpr std::uint8_t activity_max = 2;
-constexpr std::uint8_t blocked_max = 13;
+constexpr std::uint8_t blocked_max = 14;
 
 /// From the guard of a dead agent: the virtual IP of that tenure is gone and the application stopped.
 struct ReleaseFrame {

@@ -34,6 +34,7 @@ WitnessClient::WitnessClient(asio::io_context& io, ClientOptions options, asio::
       socket_{io},
       sink_{std::move(sink)},
       module_hash_{wire::module_hash(options_.module)} {
+  status_.endpoint = options_.address;
   set_keys({options_.cluster_key});
 }
 

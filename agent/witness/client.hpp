@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "agent/base/result.hpp"
-#include "agent/core/ports.hpp"
 #include "agent/platform/asio.hpp"
 #include "agent/wire/witness_frame.hpp"
+#include "agent/witness/third_voter.hpp"
 
 namespace clusteragent::witness {
 
@@ -32,18 +32,7 @@ struct ClientOptions {
   Incarnation incarnation{};
 };
 
-struct ClientStatus {
-  bool is_reachable = false;                    // it has answered, and no question is open for too long
-  std::optional<Duration> last_answer_age;      // nullopt: never
-  Duration round_trip{};                        // of the last answer; the witness's disk included
-  core::Refusal refusal = core::Refusal::none;  // of the last answer
-  std::uint64_t asked = 0;
-  std::uint64_t answered = 0;
-  std::uint64_t dropped = 0;  // datagrams that were not believed
-  std::string problem;        // why nothing can be sent, or that nobody listens there; empty: none is known
-};
-
-class WitnessClient : public core::WitnessPort {
+class WitnessClient final : public ThirdVoter {
  public:
   static Result<std::unique_ptr<WitnessClient>> open(boost::asio::io_context& io, ClientOptions options,
                                                      core::EventSink sink);
@@ -55,7 +44,7 @@ class WitnessClient : public core::WitnessPort {
   /// The cluster keys that are accepted from now on; questions are signed with the first, answers come with the key of
   /// their question.
   void set_keys(const std::vector<wire::Key>& accepted);
-  ClientStatus status(Instant now) const;
+  ClientStatus status(Instant now) const override;
 
  private:
   using ErrorCodeOfSystem = boost::system::error_code;

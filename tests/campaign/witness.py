@@ -1,37 +1,27 @@
-"""The third voter of a campaign, behind the few verbs that the faults need. Another kind of witness is another class
-with the same ones."""
-import os
-import signal
+"""The third voter of a campaign, behind the few verbs that the faults need; which one it is, its backend knows."""
+from harness import is_alive
 
-from harness import WITNESS, is_alive, wait_for
-
-PROGRAM = "clusteragent"
 HOST = "witness"
-PATIENCE_S = 10.0
 
 
 class Witness:
-    """clusteragent's own daemon, on a host of its own."""
+    """On a host of its own: our daemon, or etcd."""
     name = "witness"
     host = HOST
-    check_section = WITNESS
 
-    def __init__(self, lab):
-        self.lab, self.box = lab, lab.sandbox
+    def __init__(self, lab, backend):
+        self.lab, self.box, self.backend = lab, lab.sandbox, backend
+        self.check_section = backend.check_section
 
     def start(self):
-        self.lab.start_witness()
+        self.lab.start_witness(self.backend)
 
     def kill(self):
         """The daemon dies on a machine that goes on: its promises in /run stay."""
-        for pid in self.box.processes(HOST, PROGRAM):
-            os.kill(pid, signal.SIGKILL)
-        if not wait_for(lambda: not self.box.processes(HOST, PROGRAM), PATIENCE_S):
-            raise RuntimeError("the witness's daemon does not die")
+        self.backend.kill(self.lab)
 
     def restart(self):
-        for command in self.box.host(HOST)["boot"]:
-            self.box.start_registered(HOST, command)
+        self.backend.restart(self.lab)
 
     def power_off(self):
         self.box.power_off(HOST)
@@ -41,7 +31,7 @@ class Witness:
 
     def supervise(self):
         """What a service manager does for a daemon that has ended by itself; true where there was something to do."""
-        if not is_alive(self.box.host(HOST)["init"]) or self.box.processes(HOST, PROGRAM):
+        if not is_alive(self.box.host(HOST)["init"]) or self.box.processes(HOST, self.backend.program):
             return False
         self.restart()
         return True

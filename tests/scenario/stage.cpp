@@ -184,6 +184,8 @@ Status Stage::option(const std::string& key, const std::string& value) {
   } else if (key == "mirror") {
     policy.mirrors_data = value == "on";
   } else if (key == "witness") {
+    // Ping targets are played by the same machine, which answers whoever reaches it.
+    policy.asks_ping = value == "ping";
     policy.has_witness = setup_.promise.is_single = value == "on";
   } else if (key == "guard") {
     setup_.host[0].has_guard = setup_.host[1].has_guard = value == "on";

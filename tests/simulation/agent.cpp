@@ -27,7 +27,8 @@ Agent::Agent(World& world, Host& host, core::Policy policy, std::uint64_t life)
       life_{life},
       prng_{world.stream("agent").child(host.self().value() == 0 ? "A" : "B", life)},
       cluster_{policy_, host.disk().durable(), host.local_now()},
-      view_{cluster_.view()} {}
+      view_{cluster_.view()},
+      register_client_{world, host, life, policy_} {}
 
 void Agent::later(Duration delay, std::function<void(Agent&)> work) {
   World& world = world_;
@@ -66,6 +67,7 @@ void Agent::drain() {
     mailbox_.pop_front();
     step(event);
   }
+  register_client_.thaw();
   const auto deadline = cluster_.next_deadline();
   if (std::exchange(is_deadline_waiting_, false) && deadline && *deadline <= host_.local_now()) {
     step(core::DeadlineReached{});
@@ -235,7 +237,11 @@ void Agent::persist(const core::PersistState& wanted) {
 }
 
 void Agent::ask(const core::AskWitness& question) {
-  world_.witness().send(host_.self(), life_, question);
+  if (world_.setup().witness_is_register) {
+    register_client_.ask(question);
+  } else {
+    world_.witness().send(host_.self(), life_, question);
+  }
 }
 
 void Agent::lead(const core::LeadData& wanted) {

@@ -13,6 +13,7 @@
 #include "agent/core/ports.hpp"
 #include "tests/simulation/event_queue.hpp"
 #include "tests/simulation/prng.hpp"
+#include "tests/simulation/register_client.hpp"
 
 namespace clusteragent::simulation {
 
@@ -44,6 +45,10 @@ class Agent final : public core::HeartbeatPort,
   const core::Policy& policy() const { return policy_; }
   std::uint64_t life() const { return life_; }
   bool is_frozen() const { return is_frozen_; }
+  /// The register that is the third voter has answered.
+  void registered(std::uint64_t number, const witness::RegisterConversation::Response& response) {
+    register_client_.take(number, response);
+  }
   /// The application's process ended; noticed where a watch is armed.
   void service_died();
   /// A process of the secondary role ended.
@@ -88,6 +93,7 @@ class Agent final : public core::HeartbeatPort,
   core::Cluster cluster_;
   core::View view_;
   std::deque<core::Event> mailbox_;
+  RegisterClient register_client_;
   TrueTime vip_free_at_{};
   std::optional<Instant> armed_for_;
   std::uint64_t timer_generation_ = 0;

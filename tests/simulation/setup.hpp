@@ -116,6 +116,7 @@ struct Setup {
   std::size_t safe_path = 0;  // never touched by faults where Promise::is_single
   Timing timing;
   std::array<HostSetup, hosts> host{};
+  bool witness_is_register = false;  // the third voter knows no time, as etcd
   Span witness_delay{microseconds{100}, milliseconds{1}};
   std::uint32_t garp_loss_ppm = 0;
   core::FailureAction failure_action = core::FailureAction::restart;  // of errd for the application

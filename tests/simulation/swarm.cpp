@@ -11,13 +11,14 @@ namespace {
 using core::ScriptKind;
 using enum FaultKind;
 
-constexpr std::array<Profile, 11> all_profiles{{
+constexpr std::array<Profile, 12> all_profiles{{
     {"calm", "no faults but operator commands and scripts: never two holders", 10},
     {"single", "everything but a loss of every path: never two holders", 40},
     {"partition", "cuts of every path and everything else: doubles are found and healed", 25},
     {"chaos", "every fault, machines whose clocks stop with them included", 12},
     {"failover-off", "failover=\"off\": nothing moves unless the operator says so", 8},
     {"loss", "pulse 10 ms, timeout 50 ms, 25 % loss each way for 60 s: no role changes", 1},
+    {"etcd", "as witness, with a register that compares and swaps as third voter", 0},
     {"witness", "every fault but clocks that stop, cuts of every network, and a third voter: never two holders", 40},
     {"mirror", "as witness, with data: nothing acknowledged is lost", 30},
     {"mirror-pair", "as single, with data and no third voter: nothing acknowledged is lost", 15},
@@ -188,6 +189,10 @@ void make_lossy(Setup& setup) {
   setup.policy.default_primary.reset();
 }
 
+bool has_third_voter(std::string_view profile) {
+  return profile == "witness" || profile == "etcd" || profile == "mirror";
+}
+
 void make_flapping(Setup& setup, Prng prng) {
   const Duration timeout = setup.policy.timeout;
   setup.policy.default_primary = NodeId{static_cast<std::uint8_t>(prng.below(hosts))};
@@ -201,10 +206,9 @@ Promise promise_of(std::string_view profile) {
   promise.is_single = profile == "calm" || profile == "single" || profile == "failover-off" || profile == "isolation" ||
                       profile == "flapping" || profile == "mirror-pair";
   promise.is_safe_path_kept = promise.is_single;
-  promise.is_single |= profile == "witness" || profile == "mirror";
-  promise.has_failovers = profile == "mirror" || profile == "mirror-pair" || profile == "single" ||
-                          profile == "witness" || profile == "partition" || profile == "chaos" ||
-                          profile == "isolation";
+  promise.is_single |= has_third_voter(profile);
+  promise.has_failovers = has_third_voter(profile) || profile == "mirror-pair" || profile == "single" ||
+                          profile == "partition" || profile == "chaos" || profile == "isolation";
   promise.never_changes_roles = profile == "loss";
   promise.only_operator_promotes = profile == "failover-off";
   return promise;
@@ -243,7 +247,8 @@ Setup draw(std::uint64_t seed, std::string_view profile, std::optional<Duration>
   setup.seed = seed;
   setup.profile = std::string{profile == "mixed" ? pick_profile(choice) : profile};
   setup.promise = promise_of(setup.profile);
-  setup.policy.has_witness = setup.profile == "witness" || setup.profile == "mirror";
+  setup.policy.has_witness = has_third_voter(setup.profile);
+  setup.witness_is_register = setup.profile == "etcd";
   setup.policy.mirrors_data = setup.profile == "mirror" || setup.profile == "mirror-pair";
   setup.policy.failover = setup.profile != "failover-off";
   draw_timing(setup, root.child("timing"));

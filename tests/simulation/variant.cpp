@@ -20,8 +20,9 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "solo_without_record",
                                                        "synced_too_early",
                                                        "forgets_sync_set",
-
-                                                       "silent_candidates"};
+                                                       "silent_candidates",
+                                                       "observation_ignored",
+                                                       "swap_blind"};
 
 }  // namespace
 

@@ -25,8 +25,10 @@ enum class Variant : std::uint8_t {
   synced_too_early,     // ... and calls the other one up to date before it has copied everything
   forgets_sync_set,     // a restarted node takes itself for up to date
   silent_candidates,    // a node that seeks the role does not say so in its frames
+  observation_ignored,  // in the register no promise of the other node is seen: it is not waited for
+  swap_blind,           // the register takes a write whatever was written meanwhile
 };
-constexpr std::size_t variants = 16;
+constexpr std::size_t variants = 18;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -95,6 +95,49 @@ void Witness::answer(NodeId to, std::uint64_t life, const core::WitnessAnswered&
   });
 }
 
+void Witness::send(NodeId from, std::uint64_t life, std::uint64_t number, const witness::RegisterRequest& request) {
+  const Duration delay = prng_.within(world_.setup().witness_delay);
+  if (!passes(from)) {
+    return;
+  }
+  world_.queue().after(delay, [this, from, life, number, request] { carry_out(from, life, number, request); });
+}
+
+void Witness::carry_out(NodeId from, std::uint64_t life, std::uint64_t number,
+                        const witness::RegisterRequest& request) {
+  if (!voter_) {
+    return;
+  }
+  const auto* swap = std::get_if<witness::Swap>(&request);
+  const bool is_same = swap != nullptr && swap->mod_revision == register_.mod_revision;
+  const bool takes = is_same || (swap != nullptr && world_.variant() == Variant::swap_blind);
+  if (takes) {
+    register_.value = swap->value;
+    register_.mod_revision = ++register_.revision;
+  }
+  witness::RegisterConversation::Response response{register_, takes};
+  world_.trace().line(world_.now(), 'W', {number, takes ? 1U : 0U}, [&] {
+    return fmt::format("{} {} revision {}: {}", letter_of(from),
+                       takes ? "makes" : (swap != nullptr ? "loses the race to" : "reads"), register_.mod_revision,
+                       register_.value);
+  });
+  if (world_.variant() == Variant::observation_ignored) {
+    auto value = *witness::decode_register(register_.value);
+    if (value.promise && value.promise->holder != from) {
+      value.promise.reset();
+      response.reading.value = witness::encode_register(value);
+    }
+  }
+  const Duration disk = takes ? prng_.within(world_.setup().timing.disk_write) : Duration{0};
+  const Duration delay = disk + prng_.within(world_.setup().witness_delay);
+  world_.queue().after(delay, [this, from, life, number, response, own_life = life_] {
+    Agent* agent = world_.host(from).agent();
+    if (voter_ && life_ == own_life && passes(from) && agent != nullptr && agent->life() == life) {
+      agent->registered(number, response);
+    }
+  });
+}
+
 void Witness::stop() {
   if (voter_) {
     kept_promise_ = voter_->promise();

@@ -1,12 +1,14 @@
 #pragma once
-// The third machine: the production voter behind two links that lose and cut, with a disk, a process that restarts and
-// a machine that reboots. Owned by World; single-threaded.
+// The third machine: the production voter, or a register for the production RegisterVoter of each node, behind two
+// links that lose and cut, with a disk, a process that restarts and a machine that reboots. Owned by World;
+// single-threaded.
 #include <array>
 #include <memory>
 #include <optional>
 
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
+#include "agent/witness/register_conversation.hpp"
 #include "tests/simulation/clock_model.hpp"
 #include "tests/simulation/event_queue.hpp"
 #include "tests/simulation/prng.hpp"
@@ -22,6 +24,8 @@ class Witness {
 
   /// From an agent's life; the answer finds only that life.
   void send(NodeId from, std::uint64_t life, const core::AskWitness& ask);
+  /// To the register; answered to the RegisterClient of that life, or not at all.
+  void send(NodeId from, std::uint64_t life, std::uint64_t number, const witness::RegisterRequest& request);
 
   /// The process ends and comes back; promises are in /run and stay.
   void restart(Duration back_in);
@@ -45,6 +49,7 @@ class Witness {
   void begin_life(std::optional<core::Promise> promise, Instant silent_until);
   void take(NodeId from, std::uint64_t life, const core::AskWitness& ask);
   core::WitnessAnswer decide(const core::WitnessRequest& request);
+  void carry_out(NodeId from, std::uint64_t life, std::uint64_t number, const witness::RegisterRequest& request);
   void answer(NodeId to, std::uint64_t life, const core::WitnessAnswered& answered);
   bool passes(NodeId node);
   Instant local_now() const;
@@ -59,6 +64,7 @@ class Witness {
   core::VoterState being_stored_;
   TrueTime disk_free_at_{};
   std::uint64_t life_ = 0;
+  witness::Reading register_{1, 1, 0, {}};  // on disk
 };
 
 }  // namespace clusteragent::simulation

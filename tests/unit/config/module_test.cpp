@@ -232,26 +232,6 @@ TEST_F(ModuleFile, refuses_a_heartbeat_network_that_lacks_a_node) {
   expect_one_error("has no address of node \"b\"");
 }
 
-TEST_F(ModuleFile, reads_the_witness) {
-  load_service(R"(<check><splitbrain ident="w" exec="witness" arg="192.0.2.13"/></check>)");
-  expect_loaded();
-  ASSERT_TRUE(module_ && module_->witness);
-  EXPECT_EQ(module_->witness->ident, "w");
-  EXPECT_EQ(module_->witness->address.text(), "192.0.2.13");
-  EXPECT_EQ(module_->witness->port, 9200);
-  EXPECT_TRUE(module_->start_refusals.empty());
-}
-
-TEST_F(ModuleFile, checks_the_witness) {
-  load_service(R"(<check><splitbrain ident="w" exec="witness" arg="third.example"/></check>)");
-  expect_one_error("is no address of a witness");
-  load_service(R"(<check><splitbrain ident="w" exec="wittness" arg="192.0.2.13"/></check>)");
-  expect_one_error("witness");
-  load(R"(<safe><service mode="mirror"><heart pulse="5" timeout="15"><heartbeat name="default"/></heart>
-      <check><splitbrain ident="w" exec="witness" arg="192.0.2.13"/></check></service></safe>)");
-  expect_one_error("leaves no room");
-}
-
 TEST_F(ModuleFile, warns_of_a_timeout_shorter_than_the_margin) {
   const auto with_timeout = [](const std::string& milliseconds) {
     return R"(<safe><service mode="mirror"><heart pulse="5" timeout=")" + milliseconds +
@@ -261,13 +241,6 @@ TEST_F(ModuleFile, warns_of_a_timeout_shorter_than_the_margin) {
   expect_one_warning("shorter than what the kernel's timers need");
   load(with_timeout("16"));
   expect_loaded();
-}
-
-TEST_F(ModuleFile, reads_ping_targets_and_refuses_the_start) {
-  load_service(R"(<check><splitbrain ident="w" exec="ping" arg="192.0.2.1 192.0.2.2"/></check>)");
-  ASSERT_TRUE(module_);
-  EXPECT_EQ(module_->start_refusals.size(), 1U);
-  EXPECT_FALSE(module_->witness);
 }
 
 TEST_F(ModuleFile, names_what_is_not_built) {

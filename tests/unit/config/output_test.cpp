@@ -151,7 +151,7 @@ TEST(Examples, are_free_of_errors) {
   ASSERT_TRUE(cluster.value) << joined(cluster.diagnostics);
   EXPECT_EQ(joined(cluster.diagnostics), "");
   std::vector<ModuleConfig> modules;
-  for (const char* name : {"example-mirror.xml", "example-two-networks.xml"}) {
+  for (const char* name : {"example-mirror.xml", "example-two-networks.xml", "example-etcd.xml"}) {
     const auto text = read_file(language + "/" + name);
     ASSERT_TRUE(text.ok()) << text.error().message;
     const auto module = parse_module(*text, name, &*cluster.value);

@@ -369,14 +369,7 @@ struct Handler {
     on_step_finished(m, event);
   }
 
-  void operator()(const DeadlineReached&) const {
-    if (m.persist_retry_at && m.now >= *m.persist_retry_at) {
-      m.persist_retry_at.reset();
-      request_persist(m);
-    }
-    if (m.reacquire_at && m.now >= *m.reacquire_at) reacquire_vip(m);
-    if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
-  }
+  void operator()(const DeadlineReached&) const {}
 
   void operator()(const WitnessAnswered& event) const {
     on_witness_answer(m, event);
@@ -440,6 +433,16 @@ void send_due_beats(Machine& m) {
   m.beat_wanted = false;
 }
 
+// At every step: two nodes in step with each other beat on frames, and a deadline of their own then never comes.
+void try_again_what_is_due(Machine& m) {
+  if (m.persist_retry_at && m.now >= *m.persist_retry_at) {
+    m.persist_retry_at.reset();
+    request_persist(m);
+  }
+  if (m.reacquire_at && m.now >= *m.reacquire_at) reacquire_vip(m);
+  if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
+}
+
 void track_peer_loss(Machine& m) {
   if (!m.peer || m.peer_was_lost || !peer_lost(m)) return;
   m.peer_was_lost = true;
@@ -476,6 +479,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   }
   check_permit(m);
   std::visit(Handler{m}, event);
+  try_again_what_is_due(m);
   if (m.policy.has_witness) {
     check_promises(m);
     renew_permit(m);

@@ -272,6 +272,7 @@ void on_frame(Machine& m, const PeerStatus& status) {
   m.peer_heard_at = m.now;
   m.peer_is_incompatible = false;
   m.judge.heard(m.now);
+  forget_peer_on_lan(m);
   if (is_primary(status.state)) m.guard_released.reset();
   adopt_record(m, status.record);
   note_peer(m, before ? &*before : nullptr);
@@ -301,6 +302,7 @@ struct Handler {
   void operator()(const PeerGuardReleased& event) const {
     m.judge.process_gone();
     m.guard_released = event.epoch;
+    if (event.epoch >= m.lan.epoch) forget_peer_on_lan(m);
   }
 
   void operator()(const PeerIncompatible& event) const {
@@ -375,6 +377,8 @@ struct Handler {
     on_witness_answer(m, event);
     adopt_record(m, event.answer.record);
   }
+
+  void operator()(const LanWordHeard& event) const { on_lan_word(m, event.word); }
 
   void operator()(const OperatorRequest& event) const;
 };
@@ -489,6 +493,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   settle(m);
   send_due_beats(m);
   ask_witness_if_due(m);
+  speak_on_lan_if_due(m);
   note_witness(m);
   m.due_at = next_deadline().value_or(now);
   m.out = nullptr;
@@ -500,6 +505,7 @@ std::optional<Instant> Cluster::next_deadline() const {
   if (const auto verdict = m.judge.next_deadline(m.now)) earliest = std::min(earliest, *verdict);
   if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
   if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
+  if (const auto word = next_lan_deadline(m)) earliest = std::min(earliest, *word);
   return earliest;
 }
 

@@ -22,6 +22,7 @@ void block_on_quorum(Machine& m);
 void leave_without_quorum(Machine& m);
 void block_on_full_disk(Machine& m);
 void end_yield(Machine& m);
+void heed_primary_on_lan(Machine& m);
 void insist(Machine& m);
 void hold_as_secondary(Machine& m);
 // Primary

@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "agent/core/lan_word.hpp"
 #include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
@@ -63,10 +64,14 @@ struct WitnessAnswered {
   std::uint64_t ask = 0;
   WitnessAnswer answer;
 };
+/// The peer spoke on the network of the virtual IP; authenticated, not known to be fresh.
+struct LanWordHeard {
+  LanWord word;
+};
 struct DeadlineReached {};
 
 using Event =
     std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged, VipConflict, VipLost,
-                 ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered, DeadlineReached>;
+                 ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered, LanWordHeard, DeadlineReached>;
 
 }  // namespace clusteragent::core

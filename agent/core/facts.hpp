@@ -9,10 +9,14 @@ struct Facts {
   bool peer_is_alive = false;  // heard, and of a protocol version that this agent speaks
   bool peer_is_lost = false;   // silence verdict, or its process is known to be gone
   bool peer_is_incompatible = false;
-  bool peer_is_primary = false;        // alive and in ALONE or PRIM
-  bool peer_is_newer_primary = false;  // ... under a newer epoch than this node's tenure
-  bool peer_is_second = false;         // alive and in SECOND
-  bool peer_can_take_over = false;     // alive, SECOND and promotable
+  bool peer_is_primary = false;          // alive and in ALONE or PRIM
+  bool peer_is_newer_primary = false;    // ... under a newer epoch than this node's tenure
+  bool newer_primary_is_on_lan = false;  // ... seen on the network of the virtual IP, where no heartbeat says so
+  bool is_held_back_by_lan = false;      // the peer answers for the virtual IP there
+  bool is_forestalled_on_lan = false;    // ... while this node is on its way and has taken nothing yet
+  bool is_news_from_lan = false;         // ... and the operator has not been told
+  bool peer_is_second = false;           // alive and in SECOND
+  bool peer_can_take_over = false;       // alive, SECOND and promotable
   bool peer_holds_newer_record = false;
   bool peer_will_give_up_on_us = false;  // it is deaf to this node and about to take over
   // The way to primacy

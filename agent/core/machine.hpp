@@ -9,6 +9,7 @@
 
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
+#include "agent/core/lan_watch.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
 #include "agent/core/plan.hpp"
@@ -129,6 +130,7 @@ struct Machine {
   std::deque<SentBeat> claims;  // beats that leave the peer no way to lead; newest last
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
+  LanSight lan;
 
   // Network
   std::map<std::string, LinkState> links;

@@ -39,6 +39,12 @@ std::string describe_record(const core::Record& record) {
                                                                          : "{}");
 }
 
+std::string describe_word(const core::LanWord& word) {
+  return fmt::format("word {} heard {}{}{}{}", word.number % 100000, word.heard % 100000, word.asks ? " asks" : "",
+                     word.holds_vip ? fmt::format(" holds epoch {}", word.epoch.value()) : "",
+                     word.is_free ? " free" : "");
+}
+
 struct EventText {
   std::string operator()(const core::FrameReceived& e) const {
     return fmt::format("heard on path {}: {}", e.path.value(), describe(e.status));
@@ -73,6 +79,7 @@ struct EventText {
     return fmt::format("witness answers {}: {}, {}", e.ask,
                        e.answer.is_granted ? "granted" : describe(e.answer.refusal), describe_record(e.answer.record));
   }
+  std::string operator()(const core::LanWordHeard& e) const { return "heard on the LAN: " + describe_word(e.word); }
   std::string operator()(const core::DeadlineReached&) const { return "deadline"; }
 };
 
@@ -87,6 +94,7 @@ struct ActionText {
   }
   std::string operator()(const core::ReleaseVip& a) const { return fmt::format("-> release VIP #{}", a.token.value()); }
   std::string operator()(const core::AnnounceVip&) const { return "-> announce VIP"; }
+  std::string operator()(const core::SpeakOnLan& a) const { return "-> say on the LAN: " + describe_word(a.word); }
   std::string operator()(const core::SetPermit& a) const {
     return fmt::format("-> permit epoch {} until {:.3f}", a.epoch.value(), ms(a.until));
   }
@@ -130,6 +138,10 @@ std::uint64_t mix(const core::PeerStatus& s) {
               static_cast<std::uint64_t>(s.blocked), s.yields, s.is_probe, s.wish_id, s.granted_wish_id});
 }
 
+std::uint64_t mix(const core::LanWord& w) {
+  return mix({w.number, w.heard, w.epoch.value(), w.asks, w.holds_vip, w.is_free});
+}
+
 struct ActionNumber {
   std::uint64_t operator()(const core::PersistState& a) const {
     return mix({a.token.value(), a.state.record.epoch.value(), a.state.record.revision.value(),
@@ -139,6 +151,7 @@ struct ActionNumber {
   std::uint64_t operator()(const core::AcquireVip& a) const { return mix({a.token.value(), a.epoch.value()}); }
   std::uint64_t operator()(const core::ReleaseVip& a) const { return mix({a.token.value()}); }
   std::uint64_t operator()(const core::AnnounceVip&) const { return 1; }
+  std::uint64_t operator()(const core::SpeakOnLan& a) const { return mix(a.word); }
   std::uint64_t operator()(const core::SetPermit& a) const {
     return mix({a.epoch.value(), static_cast<std::uint64_t>(a.until.nanoseconds())});
   }
@@ -170,6 +183,7 @@ struct EventNumber {
     return mix({e.request.value(), static_cast<std::uint64_t>(e.verb), e.force});
   }
   std::uint64_t operator()(const core::PeerGuardReleased& e) const { return e.epoch.value(); }
+  std::uint64_t operator()(const core::LanWordHeard& e) const { return mix(e.word); }
   std::uint64_t operator()(const core::WitnessAnswered& e) const {
     return mix({e.ask, e.answer.is_granted, static_cast<std::uint64_t>(e.answer.refusal)});
   }

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "guard_speaks_first",
                                                        "deaf_to_demotion",
                                                        "promises_ignored",
+                                                       "lan_ignored",
                                                        "talks_after_reboot"};
 
 }  // namespace

@@ -20,9 +20,10 @@ enum class Variant : std::uint8_t {
   guard_speaks_first,   // the guard reports the release before it has released
   deaf_to_demotion,     // a demoted node keeps its address and its permit
   promises_ignored,     // the witness votes although it has promised the role to the other node
+  lan_ignored,          // what the nodes say on the virtual IP's network is not listened to
   talks_after_reboot,   // the witness answers at once when it has forgotten its promises
 };
-constexpr std::size_t variants = 12;
+constexpr std::size_t variants = 13;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -1,5 +1,5 @@
-"""Every heartbeat network is cut and that of the virtual IP lives, or comes back first: the nodes hear each other there,
-in signed words behind ARP probes. No witness is configured."""
+"""Every heartbeat network is cut and that of the virtual IP lives, or comes back first: the nodes hear each other
+there, in signed words behind ARP probes. No witness is configured."""
 import subprocess
 import sys
 import time

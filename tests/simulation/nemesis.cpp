@@ -194,9 +194,12 @@ void Nemesis::strike_network(FaultKind kind, NodeId node) {
           cut(peer, PathId{each}, lasts);
         }
       }
-      // The switch between the nodes is dead for clients as well, or it is not.
+      // The switch between the nodes is dead for clients as well, or it is not; then somebody may wonder why nobody
+      // takes over, and say `prim`.
       if (prng_.chance(half)) {
         cut_lan(lasts);
+      } else if (world_.setup().plan.is_on[static_cast<std::size_t>(FaultKind::operator_command)]) {
+        world_.queue().after(lasts * 3 / 4, [this, node] { world_.ask(node, core::Verb::prim); });
       }
       break;
     case FaultKind::flapping_path: {

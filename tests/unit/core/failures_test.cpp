@@ -242,5 +242,15 @@ TEST(Retries, are_due_at_whatever_happens_next) {
   EXPECT_EQ(count_writes(), 1);
 }
 
+TEST(LanWatch, a_recorded_word_of_a_newer_epoch_brings_no_primary_down) {
+  CorePair pair;
+  pair.start_both();
+  pair.is_up[1] = false;
+  pair.run_for(seconds{5});
+  ASSERT_EQ(pair.state(0), "ALONE Ready");
+  pair.tell(0, LanWordHeard{LanWord{5, 0xdead, Epoch{99}, false, true, false}});
+  EXPECT_EQ(pair.state(0), "ALONE Ready");
+}
+
 }  // namespace
 }  // namespace clusteragent::core

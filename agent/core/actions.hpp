@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/lan_word.hpp"
 #include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
@@ -31,6 +32,11 @@ struct ReleaseVip {
 };
 /// Gratuitous ARP and unsolicited neighbour advertisement again, in a burst.
 struct AnnounceVip {};
+/// Signed, to everybody on the networks of the virtual addresses, behind a question that claims none of them. Lost ones
+/// are said again by the core.
+struct SpeakOnLan {
+  LanWord word;
+};
 /// Let the kernel answer for the VIP until then and no longer, unless renewed.
 struct SetPermit {
   Epoch epoch;
@@ -103,9 +109,9 @@ struct Note {
   std::string text;
 };
 
-using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SetPermit, RevokePermit,
-                            RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, LeadData, FollowData, AllowSolo,
-                            ReleaseData, Reply, Note>;
+using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SpeakOnLan, SetPermit,
+                            RevokePermit, RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, LeadData,
+                            FollowData, AllowSolo, ReleaseData, Reply, Note>;
 using ActionList = std::vector<Action>;
 
 }  // namespace clusteragent::core

@@ -272,6 +272,7 @@ void on_frame(Machine& m, const PeerStatus& status) {
   m.peer_heard_at = m.now;
   m.peer_is_incompatible = false;
   m.judge.heard(m.now);
+  forget_peer_on_lan(m);
   if (is_primary(status.state)) m.guard_released.reset();
   take_acceptance(m, status.record);
   adopt_record(m, status.record);
@@ -303,6 +304,7 @@ struct Handler {
   void operator()(const PeerGuardReleased& event) const {
     m.judge.process_gone();
     m.guard_released = event.epoch;
+    if (event.epoch >= m.lan.epoch) forget_peer_on_lan(m);
   }
 
   void operator()(const PeerIncompatible& event) const {
@@ -371,14 +373,7 @@ struct Handler {
     on_step_finished(m, event);
   }
 
-  void operator()(const DeadlineReached&) const {
-    if (m.persist_retry_at && m.now >= *m.persist_retry_at) {
-      m.persist_retry_at.reset();
-      request_persist(m);
-    }
-    if (m.reacquire_at && m.now >= *m.reacquire_at) reacquire_vip(m);
-    if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
-  }
+  void operator()(const DeadlineReached&) const {}
 
   void operator()(const WitnessAnswered& event) const {
     if (m.policy.asks_ping) return on_ping_answer(m, event);
@@ -388,6 +383,7 @@ struct Handler {
 
   void operator()(const ProviderSynced& event) const { on_provider_synced(m, event); }
   void operator()(const ProviderBehind& event) const { on_provider_behind(m, event); }
+  void operator()(const LanWordHeard& event) const { on_lan_word(m, event.word); }
 
   void operator()(const OperatorRequest& event) const;
 };
@@ -446,6 +442,16 @@ void send_due_beats(Machine& m) {
   m.beat_wanted = false;
 }
 
+// At every step: two nodes in step with each other beat on frames, and a deadline of their own then never comes.
+void try_again_what_is_due(Machine& m) {
+  if (m.persist_retry_at && m.now >= *m.persist_retry_at) {
+    m.persist_retry_at.reset();
+    request_persist(m);
+  }
+  if (m.reacquire_at && m.now >= *m.reacquire_at) reacquire_vip(m);
+  if (m.peer_is_incompatible && m.now - m.incompatible_at >= m.policy.timeout) m.peer_is_incompatible = false;
+}
+
 void track_peer_loss(Machine& m) {
   if (!m.peer || m.peer_was_lost || !peer_lost(m)) return;
   m.peer_was_lost = true;
@@ -483,6 +489,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   if (now - m.due_at >= m.policy.timeout / 2) note_stall(m);
   check_permit(m);
   std::visit(Handler{m}, event);
+  try_again_what_is_due(m);
   if (m.policy.has_witness) {
     check_promises(m);
     renew_permit(m);
@@ -494,6 +501,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   send_due_beats(m);
   ask_witness_if_due(m);
   ask_ping_if_due(m);
+  speak_on_lan_if_due(m);
   note_witness(m);
   note_hold_down(m);
   m.due_at = next_deadline().value_or(now);
@@ -507,6 +515,7 @@ std::optional<Instant> Cluster::next_deadline() const {
   if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
   if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
   if (const auto ask = next_ping_deadline(m)) earliest = std::min(earliest, *ask);
+  if (const auto word = next_lan_deadline(m)) earliest = std::min(earliest, *word);
   return earliest;
 }
 

@@ -34,6 +34,8 @@ inline void dispatch(const Action& action, const Ports& ports) {
           ports.vip.release(typed);
         else if constexpr (std::is_same_v<T, AnnounceVip>)
           ports.vip.announce();
+        else if constexpr (std::is_same_v<T, SpeakOnLan>)
+          ports.vip.speak(typed);
         else if constexpr (std::is_same_v<T, SetPermit>)
           ports.permit.set(typed);
         else if constexpr (std::is_same_v<T, RevokePermit>)

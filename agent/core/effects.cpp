@@ -123,6 +123,7 @@ void begin_election(Machine& m) {
   // Silence heard through a dead cable says nothing about the peer.
   if (m.waiting.block == BlockReason::interface_down) m.judge.listen_anew(m.now);
   m.waiting = {};
+  ask_lan_before_leading(m);
 }
 
 void begin_waiting_after_leaving(Machine& m) {
@@ -136,6 +137,7 @@ void begin_waiting_after_leaving(Machine& m) {
   m.waiting.block_text = m.leaving.block_text;
   m.waiting.needs_peer = m.leaving.block == BlockReason::isolated;
   if (m.leaving.block == BlockReason::service_failed) m.waiting.hold_until = m.now + hold_time(m);
+  if (m.leaving.destination == Destination::electing) ask_lan_before_leading(m);
   // Nobody to yield to: every moment of waiting would be an outage.
   if (m.leaving.yields && m.leaving.destination == Destination::electing && peer_alive(m)) {
     m.waiting.yield_until = m.now + std::max<Duration>(m.policy.timeout, yield_min);
@@ -188,6 +190,10 @@ void block_on_full_disk(Machine& m) {
 
 void end_yield(Machine& m) {
   m.waiting.yield_until.reset();
+}
+
+void heed_primary_on_lan(Machine& m) {
+  m.lan.is_noted = true;
 }
 
 void insist(Machine& m) {

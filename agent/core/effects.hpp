@@ -26,6 +26,7 @@ void leave_isolated(Machine& m);
 void leave_second_isolated(Machine& m);
 void block_on_full_disk(Machine& m);
 void end_yield(Machine& m);
+void heed_primary_on_lan(Machine& m);
 void insist(Machine& m);
 void hold_as_secondary(Machine& m);
 // Primary

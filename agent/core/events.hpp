@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "agent/core/lan_word.hpp"
 #include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
@@ -63,6 +64,10 @@ struct WitnessAnswered {
   std::uint64_t ask = 0;
   WitnessAnswer answer;
 };
+/// The peer spoke on the network of the virtual IP; authenticated, not known to be fresh.
+struct LanWordHeard {
+  LanWord word;
+};
 /// Of the provider of the primary: the other node has every write of this tenure on its disk, and from now on a write
 /// is acknowledged only when it is there as well.
 struct ProviderSynced {
@@ -76,7 +81,7 @@ struct ProviderBehind {
 struct DeadlineReached {};
 
 using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged,
-                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered,
+                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered, LanWordHeard,
                            ProviderSynced, ProviderBehind, DeadlineReached>;
 
 }  // namespace clusteragent::core

@@ -54,6 +54,7 @@ bool guard_released(const Machine& m) {
 bool peer_does_not_lead(const Machine& m) {
   if (m.peer_is_incompatible) return false;
   if (peer_grants(m)) return true;
+  if (is_held_back_by_lan(m)) return false;
   // Not agreed with the peer: that takes the witness's vote.
   if (m.policy.has_witness && !witness_allows(m)) return false;
   if (guard_released(m)) return true;
@@ -101,6 +102,10 @@ Facts gather_facts(const Machine& m) {
   f.peer_is_incompatible = m.peer_is_incompatible;
   f.peer_is_primary = f.peer_is_alive && is_primary(m.peer->state);
   f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > m.tenure.epoch;
+  f.newer_primary_is_on_lan = newer_primary_on_lan(m);
+  f.is_held_back_by_lan = is_held_back_by_lan(m);
+  f.is_forestalled_on_lan = is_forestalled_on_lan(m);
+  f.is_news_from_lan = f.is_held_back_by_lan && f.peer_is_lost && !m.lan.is_noted;
   f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
   f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;
   const Epoch own_epoch = std::max(m.tenure.epoch, highest_epoch_of(m.desired));

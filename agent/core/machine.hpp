@@ -10,6 +10,7 @@
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
 #include "agent/core/fencing.hpp"
+#include "agent/core/lan_watch.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
 #include "agent/core/ping_check.hpp"
@@ -138,6 +139,7 @@ struct Machine {
   SyncSight sync;
   Fencing fencing;
   PingSight ping;
+  LanSight lan;
 
   // Network
   std::map<std::string, LinkState> links;

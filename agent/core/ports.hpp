@@ -24,6 +24,8 @@ class VipPort {
   virtual void acquire(const AcquireVip&) = 0;  // answered by ActionFinished
   virtual void release(const ReleaseVip&) = 0;  // answered by ActionFinished once no address is left
   virtual void announce() = 0;
+  /// Loss is normal and silent; a word that says that the address is held is dropped once it is not.
+  virtual void speak(const SpeakOnLan&) = 0;
 };
 
 class PermitPort {

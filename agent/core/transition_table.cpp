@@ -72,6 +72,9 @@ constexpr TransitionRow rows[] = {
     {"end_yield", {electing}, Trigger::facts, [](F f) { return f.has_yielded && f.hold_is_over; },
      "the peer did not take over in time", std::nullopt, end_yield, Answer::none,
      "{peer} was asked to take over and did not; {self} may become primary again"},
+    {"primary_on_lan", {electing, joining, second}, Trigger::facts, [](F f) { return f.is_news_from_lan; },
+     "no heartbeat, but the peer answers on the virtual IP's network", std::nullopt, heed_primary_on_lan, Answer::none,
+     primary_on_lan_reason},
     {"unblock", {blocked}, Trigger::facts, [](F f) { return f.block_is_over; }, "what blocked the node is gone",
      electing,
      begin_election, Answer::none, "what kept this node in WAIT is gone",
@@ -89,6 +92,10 @@ constexpr TransitionRow rows[] = {
      [](F f) { return f.peer_is_primary && !f.holds_vip && (!f.tenure_is_durable || !f.is_elected); },
      "the peer is heard as primary before the new epoch was used", electing, abandon_take_over, Answer::none,
      "{peer} is heard again as primary before this node had taken anything"},
+    {"forestalled_on_lan", {taking_over}, Trigger::facts, [](F f) { return f.is_forestalled_on_lan; },
+     "the peer answers on the virtual IP's network before this node has taken it", electing, abandon_take_over,
+     Answer::none,
+     "{peer} answers for the virtual IP on its network before this node had taken anything; no heartbeat arrives"},
     {"newer_primary", primary_phases, Trigger::facts, [](F f) { return f.peer_is_newer_primary; },
      "the peer is primary under a newer epoch", leaving_primary, leave_for_newer_primary, Answer::none,
      "{peer} is primary under a newer epoch; {self} gives way", "Split brain recovery: exiting alone"},
@@ -96,6 +103,11 @@ constexpr TransitionRow rows[] = {
      "a newer tenure of the other node is on record", leaving_primary, leave_for_newer_primary, Answer::none,
      "{peer} was elected after {self}, or may have been while {self} stood still, and has writes that {self} lacks; {self} "
      "gives way"},
+    {"newer_primary_on_lan", primary_phases, Trigger::facts, [](F f) { return f.newer_primary_is_on_lan; },
+     "the peer answers on the virtual IP's network under a newer epoch", leaving_primary, leave_for_newer_primary,
+     Answer::none,
+     "{peer} answers for the virtual IP under a newer epoch, as seen on its network; {self} gives way",
+     "Split brain recovery: exiting alone"},
     {"quorum_lost", primary_phases, Trigger::facts, [](F f) { return f.quorum_is_lost; },
      "neither the peer nor the witness promises to wait", leaving_primary, leave_without_quorum, Answer::none,
      "neither {peer} nor the witness is heard; the other node may take over, so {self} lets go"},
@@ -160,7 +172,7 @@ constexpr TransitionRow rows[] = {
 
     // ---- leaving
     {"conflict_while_leaving", {leaving_primary}, Trigger::facts,
-     [](F f) { return f.peer_is_newer_primary && f.holds_vip && !f.is_dropping_vip; },
+     [](F f) { return (f.peer_is_newer_primary || f.newer_primary_is_on_lan) && f.holds_vip && !f.is_dropping_vip; },
      "the peer is primary under a newer epoch", std::nullopt,
      drop_vip_now, Answer::none, "{peer} is primary under a newer epoch; the virtual IP is dropped at once"},
     {"settled", any, Trigger::facts, [](F) { return false; }, "never", std::nullopt, nullptr, Answer::none, ""},
@@ -289,6 +301,11 @@ constexpr TransitionRow rows[] = {
      [](F f) { return f.peer_is_lost && f.witness_withholds && !f.forces; },
      "the peer is lost and the witness does not give its vote", std::nullopt, nullptr, Answer::refuse,
      "{peer} is not heard, and the witness {witness}; if {peer} is off for sure: clusteragent prim --force"},
+    {"prim_against_primary_on_lan", {electing, joining, second}, Trigger::op_prim,
+     [](F f) { return f.is_held_back_by_lan && !f.forces; },
+     "no heartbeat, but the peer answers on the virtual IP's network", std::nullopt, nullptr, Answer::refuse,
+     "{peer} answers for the virtual IP on its network, but no heartbeat arrives: repair the heartbeat networks, then "
+     "clusteragent swap; or stop the module on {peer} first"},
     {"prim_old_data", {stopped, electing, blocked}, Trigger::op_prim, [](F f) { return (!f.is_up_to_date || (f.peer_may_have_gone_on && f.peer_is_lost)) && !f.forces; },
      "outside the newest sync set, or perhaps so", std::nullopt, nullptr, Answer::refuse,
      "this node lacks writes that {peer} acknowledged, or may lack them; start {peer}, or accept the loss with clusteragent prim "

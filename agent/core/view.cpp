@@ -100,7 +100,7 @@ View make_view(const Machine& m) {
   view.state = module_state(m);
   view.activity = activity(m);
   view.since = m.since;
-  view.reason = m.reason;
+  view.reason = m.lan.is_noted ? primary_on_lan_text(m) : m.reason;
   view.doing = doing(m);
   view.remedy = remedy(m);
   if (m.phase == Phase::blocked) view.next_try_at = m.waiting.hold_until;
@@ -109,6 +109,7 @@ View make_view(const Machine& m) {
   view.runs_service = m.runs_service;
   view.permit_until = m.permit_until;
   view.blocked = why_not_promotable(m);
+  if (view.blocked == BlockReason::none && is_held_back_by_lan(m)) view.blocked = BlockReason::awaiting_peer;
   view.is_promotable = view.blocked == BlockReason::none;
   view.last_script_failure = m.last_script_failure;
   view.restarts_used = m.budget.used(m.now);

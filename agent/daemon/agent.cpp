@@ -30,6 +30,7 @@ class NoVip : public core::VipPort {
   void acquire(const core::AcquireVip&) override {}
   void release(const core::ReleaseVip&) override {}
   void announce() override {}
+  void speak(const core::SpeakOnLan&) override {}
 };
 
 /// A module without <errd> watches nothing.
@@ -166,6 +167,7 @@ Status Agent::open_vip() {
     addresses_.push_back(address.address.to_string());
   }
   checked_interfaces_ = mapped->checked_interfaces;
+  mapped->voice = vip::LanVoice{setup_.self, wire::derive_key(setup_.key, wire::Purpose::lan, setup_.module)};
   mapped->on_removal_plan = [this](std::vector<platform::KernelMessage> removal) { plan_guard(std::move(removal)); };
   auto opened = vip::VirtualIp::open(io_, std::move(*mapped), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();

@@ -138,10 +138,29 @@ address_v6 solicited_node_group(const address_v6& address) {
   return address_v6{bytes};
 }
 
-std::optional<Claim> parse_arp(std::span<const std::uint8_t> arp) {
-  if (arp.size() < arp_bytes || u16_at(arp, 0) != 1 || u16_at(arp, 2) != ETHERTYPE_IP || arp[4] != 6 || arp[5] != 4) {
+bool is_arp(std::span<const std::uint8_t> arp) {
+  return arp.size() >= arp_bytes && u16_at(arp, 0) == 1 && u16_at(arp, 2) == ETHERTYPE_IP && arp[4] == 6 && arp[5] == 4;
+}
+
+std::optional<SpokenProbe> parse_arp_probe(std::span<const std::uint8_t> arp) {
+  if (!is_arp(arp) || u16_at(arp, 6) != arp_request) return std::nullopt;
+  if (!address_v4{array_at<4>(arp, 14)}.is_unspecified()) return std::nullopt;
+  return SpokenProbe{address_v4{array_at<4>(arp, 24)}, arp.subspan(arp_bytes)};
+}
+
+std::optional<SpokenProbe> parse_solicitation(std::span<const std::uint8_t> packet) {
+  constexpr std::size_t length_offset = 4;
+  constexpr std::size_t source_offset = 8;
+  if (packet.size() < ipv6_bytes + discovery_bytes || packet[6] != IPPROTO_ICMPV6 || packet[7] != hop_limit_on_link ||
+      packet[ipv6_bytes] != ND_NEIGHBOR_SOLICIT || u16_at(packet, length_offset) != discovery_bytes) {
     return std::nullopt;
   }
+  if (!address_v6{array_at<16>(packet, source_offset)}.is_unspecified()) return std::nullopt;
+  return SpokenProbe{address_v6{array_at<16>(packet, ipv6_bytes + 8)}, packet.subspan(ipv6_bytes + discovery_bytes)};
+}
+
+std::optional<Claim> parse_arp(std::span<const std::uint8_t> arp) {
+  if (!is_arp(arp)) return std::nullopt;
   const address_v4 sender{array_at<4>(arp, 14)};
   if (sender.is_unspecified()) return std::nullopt;  // a probe claims nothing
   return Claim{sender, array_at<6>(arp, 8)};
@@ -166,6 +185,15 @@ std::string to_text(const Mac& mac) {
   return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
+std::vector<std::uint8_t> octets_of(const IpAddress& address) {
+  if (address.is_v4()) {
+    const auto octets = address.to_v4().to_bytes();
+    return {octets.begin(), octets.end()};
+  }
+  const auto octets = address.to_v6().to_bytes();
+  return {octets.begin(), octets.end()};
+}
+
 Frame gratuitous_request(const Mac& own, const address_v4& address) {
   return arp_frame({arp_request, own, address, unknown_mac, address});
 }
@@ -185,6 +213,27 @@ Frame ownership_probe(const Mac& own, const IpAddress& address) {
   if (address.is_v4()) return arp_frame({arp_request, own, address_v4{}, unknown_mac, address.to_v4()});
   const Discovery discovery{ND_NEIGHBOR_SOLICIT, 0, address.to_v6(), std::nullopt};
   return discovery_frame(own, address_v6{}, solicited_node_group(address.to_v6()), discovery);
+}
+
+Frame spoken_probe(const Mac& own, const IpAddress& address, std::span<const std::uint8_t> trailer) {
+  constexpr Mac all_nodes{0x33, 0x33, 0, 0, 0, 1};
+  Frame frame = ownership_probe(own, address);
+  if (address.is_v6()) std::copy(all_nodes.begin(), all_nodes.end(), frame.begin());
+  frame.insert(frame.end(), trailer.begin(), trailer.end());
+  return frame;
+}
+
+std::optional<SpokenProbe> parse_spoken_probe(std::span<const std::uint8_t> frame) {
+  if (frame.size() < ethernet_bytes) return std::nullopt;
+  const auto payload = frame.subspan(ethernet_bytes);
+  switch (u16_at(frame, 12)) {
+    case ETHERTYPE_ARP:
+      return parse_arp_probe(payload);
+    case ETHERTYPE_IPV6:
+      return parse_solicitation(payload);
+    default:
+      return std::nullopt;
+  }
 }
 
 std::optional<Claim> parse_claim(std::span<const std::uint8_t> frame) {

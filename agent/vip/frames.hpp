@@ -20,6 +20,9 @@ using IpAddress = boost::asio::ip::address;
 /// "02:00:5e:10:00:01"
 std::string to_text(const Mac& mac);
 
+/// 4 or 16 octets, as on the wire.
+std::vector<std::uint8_t> octets_of(const IpAddress& address);
+
 /// ARP request and reply in which `address` names `own` as its owner, to everybody. Both, because some systems renew
 /// their cache on one of them only.
 Frame gratuitous_request(const Mac& own, const boost::asio::ip::address_v4& address);
@@ -30,6 +33,17 @@ Frame unsolicited_advertisement(const Mac& own, const boost::asio::ip::address_v
 
 /// "Who has this address?", asked without claiming any: ARP probe or duplicate address detection solicitation.
 Frame ownership_probe(const Mac& own, const IpAddress& address);
+
+/// The same question with a trailer behind it, where the packet's own length has ended: kernels ignore it. IPv6 goes to
+/// all nodes of the link, because a machine without the address has not joined its solicited-node group.
+Frame spoken_probe(const Mac& own, const IpAddress& address, std::span<const std::uint8_t> trailer);
+
+struct SpokenProbe {
+  IpAddress address;
+  std::span<const std::uint8_t> trailer;  // of the frame that was parsed
+};
+/// What follows an ownership probe; nullopt for every other frame, damaged ones included.
+std::optional<SpokenProbe> parse_spoken_probe(std::span<const std::uint8_t> frame);
 
 struct Claim {
   IpAddress address;

@@ -110,6 +110,10 @@ void VirtualIp::announce() {
   impl_->worker->request_announcement();
 }
 
+void VirtualIp::speak(const core::SpeakOnLan& action) {
+  impl_->worker->request_word(action.word);
+}
+
 void VirtualIp::set_permit(Instant until) {
   impl_->board.permit_until = until.nanoseconds();
   if (impl_->board.waits_for_permit.exchange(false)) impl_->worker->request_resume();

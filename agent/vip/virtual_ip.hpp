@@ -22,6 +22,7 @@
 #include "agent/platform/asio.hpp"
 #include "agent/platform/linux/netlink.hpp"
 #include "agent/vip/frames.hpp"
+#include "agent/wire/keys.hpp"
 
 namespace clusteragent::vip {
 
@@ -40,11 +41,18 @@ inline constexpr std::array<std::chrono::milliseconds, 7> announcement_burst{
 // Each address costs a capture filter term, a burst and a refresh; SafeKit's users have one or two.
 inline constexpr std::size_t addresses_max = 64;
 
+/// How this node speaks to its peer on the networks of the addresses.
+struct LanVoice {
+  NodeId self{};
+  wire::Key key{};  // of wire::Purpose::lan
+};
+
 struct Options {
   std::vector<VirtualAddress> addresses;
   std::vector<std::string> checked_interfaces;  // whose link changes are reported
   // The kernel counts in seconds; three of them survive two refreshes that come late.
   std::chrono::seconds lifetime{3};
+  std::optional<LanVoice> voice;      // nullopt: says nothing and understands nothing
   bool repeats_announcement = false;  // arpreroute
   Duration repeat_interval = std::chrono::seconds{60};
   Duration repeat_elapse = std::chrono::seconds{1200};
@@ -73,6 +81,7 @@ class VirtualIp final : public core::VipPort {
   void acquire(const core::AcquireVip& action) override;
   void release(const core::ReleaseVip& action) override;
   void announce() override;
+  void speak(const core::SpeakOnLan& action) override;
 
   /// Nothing is set, refreshed or announced outside a live permit: it waits for the next one. Without any call to
   /// set_permit, no permit is asked for.

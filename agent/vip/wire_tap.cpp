@@ -5,10 +5,12 @@
 
 #include <array>
 
+#include "agent/wire/lan_trailer.hpp"
+
 namespace clusteragent::vip {
 namespace {
 
-// The longest frame of interest is a neighbour advertisement with its option: 86 bytes, and a VLAN tag.
+// The longest frame of interest is a neighbour solicitation with a word behind it: 125 bytes.
 constexpr int capture_bytes = 128;
 // The ring is locked kernel memory mapped into this process: claims are rare, so a few hundred frames are plenty.
 constexpr int ring_bytes = 64 * 1024;
@@ -36,6 +38,10 @@ std::string claim_filter(const std::vector<IpAddress>& addresses) {
   }
   // Which address an advertisement names is looked at after capture: they are rare, and the expression stays short.
   if (has_v6) filter += fmt::format("{}(icmp6 and ip6[40] = 136)", filter.empty() ? "" : " or ");
+  // Questions for an address are frequent, words behind them are not. They come last: a packet that ends before the
+  // place that is looked at is refused as a whole.
+  if (has_v6) filter += fmt::format(" or (icmp6 and ip6[40] = 135 and ip6[64:4] = {})", wire::lan_magic);
+  if (!filter.empty()) filter += fmt::format(" or (arp and arp[28:4] = {})", wire::lan_magic);
   return filter;
 }
 

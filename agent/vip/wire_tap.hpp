@@ -19,7 +19,7 @@ namespace clusteragent::vip {
 
 class WireTap {
  public:
-  /// Hears claims to `addresses` only (a filter in the kernel).
+  /// Hears claims to `addresses` and words of a cluster only (a filter in the kernel).
   static Result<WireTap> open(const std::string& interface, const std::vector<IpAddress>& addresses);
 
   /// False: not sent.

@@ -58,6 +58,10 @@ void Worker::request_announcement() {
   asio::post(io_, [this] { start_burst(0); });
 }
 
+void Worker::request_word(const core::LanWord& word) {
+  asio::post(io_, [this, word] { say(word); });
+}
+
 void Worker::request_refresh() {
   asio::post(io_, [this] { refresh(); });
 }

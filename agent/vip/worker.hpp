@@ -44,6 +44,7 @@ class Worker {
   void request_acquire(Token token);
   void request_release(Token token);
   void request_announcement();
+  void request_word(const core::LanWord& word);
   void request_refresh();
   /// A permit is live again and something waits for it.
   void request_resume();
@@ -85,6 +86,7 @@ class Worker {
   void probe_step();
   void announce(const Binding& binding);
   void probe(const Binding& binding);
+  void say(const core::LanWord& word);
   bool is_router(const Binding& binding) const;
 
   // worker_watch.cpp: what the kernel and the network say
@@ -99,6 +101,7 @@ class Worker {
   Status refresh_taps();
   void watch_tap(unsigned link);
   void on_frame(std::span<const std::uint8_t> frame);
+  void on_spoken_probe(const SpokenProbe& probe);
 
   const Options& options_;
   Board& board_;
@@ -117,6 +120,7 @@ class Worker {
   std::size_t burst_position_ = 0;
   Instant burst_start_;
   Instant repeat_end_;
+  Instant word_reported_;
   Timer permit_timer_;
   Timer burst_timer_;
   Timer repeat_timer_;

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <set>
 
 #include "agent/base/log.hpp"
 #include "agent/platform/clock.hpp"
 #include "agent/vip/worker.hpp"
+#include "agent/wire/lan_trailer.hpp"
 
 namespace clusteragent::vip {
 namespace {
@@ -96,6 +98,22 @@ void Worker::probe(const Binding& binding) {
   const auto tap = taps_.find(binding.place->link);
   if (link == nullptr || !link->mac || tap == taps_.end()) return;
   tap->second.tap.send(ownership_probe(*link->mac, binding.wanted.address));
+}
+
+/// Once on each network: the addresses of one network fall and stand together.
+void Worker::say(const core::LanWord& word) {
+  // The permit may have ended between the decision and this thread's turn.
+  if (!options_.voice || (word.holds_vip && !may_speak())) return;
+  std::set<unsigned> told;
+  for (const Binding& binding : bindings_) {
+    if (!binding.place || !told.insert(binding.place->link).second) continue;
+    const Link* link = table_.find(binding.place->link);
+    const auto tap = taps_.find(binding.place->link);
+    if (link == nullptr || !link->mac || tap == taps_.end()) continue;
+    const auto trailer =
+        wire::encode_lan_word({options_.voice->self, word}, octets_of(binding.wanted.address), options_.voice->key);
+    tap->second.tap.send(spoken_probe(*link->mac, binding.wanted.address, trailer));
+  }
 }
 
 bool Worker::is_router(const Binding& binding) const {

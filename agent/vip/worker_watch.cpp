@@ -9,6 +9,7 @@
 #include "agent/base/log.hpp"
 #include "agent/platform/clock.hpp"
 #include "agent/vip/worker.hpp"
+#include "agent/wire/lan_trailer.hpp"
 
 namespace clusteragent::vip {
 namespace {
@@ -20,6 +21,8 @@ using platform::NetlinkSocket;
 
 // Two owners answer every question of the network: one report a second says as much as a thousand.
 constexpr std::chrono::seconds conflict_report_interval{1};
+// The peer waits longer between two words; who plays recordings back in a flood does not get more of this process.
+constexpr std::chrono::microseconds word_report_interval{500};
 
 Status join_groups(NetlinkSocket& socket) {
   for (const unsigned group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}) {
@@ -193,7 +196,19 @@ void Worker::watch_tap(unsigned link) {
   });
 }
 
+void Worker::on_spoken_probe(const SpokenProbe& probe) {
+  const Instant now = boottime_now();
+  const bool is_ours = std::any_of(bindings_.begin(), bindings_.end(),
+                                   [&probe](const Binding& one) { return one.wanted.address == probe.address; });
+  if (!options_.voice || !is_ours || now - word_reported_ < word_report_interval) return;
+  const auto said = wire::decode_lan_word(probe.trailer, octets_of(probe.address), options_.voice->key);
+  if (!said || said->node == options_.voice->self) return;
+  word_reported_ = now;
+  reports_.event(core::LanWordHeard{said->word});
+}
+
 void Worker::on_frame(std::span<const std::uint8_t> frame) {
+  if (const auto probe = parse_spoken_probe(frame)) return on_spoken_probe(*probe);
   const auto claim = parse_claim(frame);
   if (!claim || table_.is_own(claim->mac)) return;
   const auto binding = std::find_if(bindings_.begin(), bindings_.end(),

@@ -25,6 +25,8 @@ std::string_view label_of(Purpose purpose) {
       return "clusteragent report v1";
     case Purpose::witness:
       return "clusteragent witness v1";
+    case Purpose::lan:
+      return "clusteragent lan v1";
   }
   CLUSTERAGENT_ASSERT(false);
 }

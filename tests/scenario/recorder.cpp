@@ -23,6 +23,7 @@ void Recorder::on_event(World& world, NodeId node, const core::Event& event) {
   } else if (!std::holds_alternative<core::FrameReceived>(event) &&
              !std::holds_alternative<core::DeadlineReached>(event) &&
              !std::holds_alternative<core::WitnessAnswered>(event) &&
+             !std::holds_alternative<core::LanWordHeard>(event) &&
              !std::holds_alternative<core::PeerProcessGone>(event) &&
              !std::holds_alternative<core::PeerIncompatible>(event)) {
     say(world, letter_of(node), "* " + simulation::describe(event));

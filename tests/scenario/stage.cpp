@@ -209,6 +209,10 @@ Status Stage::act_on_world(const Words& words) {
     world_->run_until(world_->now() + *duration);
     return success();
   }
+  if ((word == "cut" || word == "join") && words.size() == 2 && words[1] == "lan") {
+    word == "cut" ? world_->lan().cut(world_->now()) : world_->lan().join(world_->now());
+    return success();
+  }
   if (word == "cut" || word == "join") {
     return cut(words, word == "cut" ? 1 : -1);
   }

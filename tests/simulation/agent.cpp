@@ -44,7 +44,8 @@ void Agent::later(Duration delay, std::function<void(Agent&)> work) {
 
 void Agent::post(core::Event event) {
   if (is_frozen_) {
-    const bool may_be_lost = std::holds_alternative<core::FrameReceived>(event);
+    const bool may_be_lost =
+        std::holds_alternative<core::FrameReceived>(event) || std::holds_alternative<core::LanWordHeard>(event);
     if (!may_be_lost || mailbox_.size() < mailbox_events_max) {
       mailbox_.push_back(std::move(event));
     }
@@ -209,6 +210,10 @@ void Agent::announce() {
       }
     });
   }
+}
+
+void Agent::speak(const core::SpeakOnLan& said) {
+  world_.speak_on_lan(host_.self(), said.word);
 }
 
 void Agent::set(const core::SetPermit& permit) {

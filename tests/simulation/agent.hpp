@@ -58,6 +58,7 @@ class Agent final : public core::HeartbeatPort,
   void acquire(const core::AcquireVip&) override;
   void release(const core::ReleaseVip&) override;
   void announce() override;
+  void speak(const core::SpeakOnLan&) override;
   void set(const core::SetPermit&) override;
   void revoke() override;
   void run(const core::RunScript&) override;

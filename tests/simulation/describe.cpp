@@ -31,6 +31,12 @@ std::string_view name_of(core::Outcome outcome) {
   return "?";
 }
 
+std::string describe_word(const core::LanWord& word) {
+  return fmt::format("word {} heard {}{}{}{}", word.number % 100000, word.heard % 100000, word.asks ? " asks" : "",
+                     word.holds_vip ? fmt::format(" holds epoch {}", word.epoch.value()) : "",
+                     word.is_free ? " free" : "");
+}
+
 struct EventText {
   std::string operator()(const core::FrameReceived& e) const {
     return fmt::format("heard on path {}: {}", e.path.value(), describe(e.status));
@@ -71,6 +77,7 @@ struct EventText {
   std::string operator()(const core::ProviderBehind& e) const {
     return fmt::format("provider: behind in epoch {}, {}", e.epoch.value(), e.reason);
   }
+  std::string operator()(const core::LanWordHeard& e) const { return "heard on the LAN: " + describe_word(e.word); }
   std::string operator()(const core::DeadlineReached&) const { return "deadline"; }
 };
 
@@ -87,6 +94,7 @@ struct ActionText {
   }
   std::string operator()(const core::ReleaseVip& a) const { return fmt::format("-> release VIP #{}", a.token.value()); }
   std::string operator()(const core::AnnounceVip&) const { return "-> announce VIP"; }
+  std::string operator()(const core::SpeakOnLan& a) const { return "-> say on the LAN: " + describe_word(a.word); }
   std::string operator()(const core::SetPermit& a) const {
     return fmt::format("-> permit epoch {} until {:.3f}", a.epoch.value(), ms(a.until));
   }
@@ -142,6 +150,10 @@ std::uint64_t mix(const core::PeerStatus& s) {
               static_cast<std::uint64_t>(s.blocked), s.yields, s.is_probe, s.wish_id, s.granted_wish_id});
 }
 
+std::uint64_t mix(const core::LanWord& w) {
+  return mix({w.number, w.heard, w.epoch.value(), w.asks, w.holds_vip, w.is_free});
+}
+
 struct ActionNumber {
   std::uint64_t operator()(const core::PersistState& a) const {
     return mix({a.token.value(), a.state.record.epoch.value(), a.state.record.revision.value(),
@@ -151,6 +163,7 @@ struct ActionNumber {
   std::uint64_t operator()(const core::AcquireVip& a) const { return mix({a.token.value(), a.epoch.value()}); }
   std::uint64_t operator()(const core::ReleaseVip& a) const { return mix({a.token.value()}); }
   std::uint64_t operator()(const core::AnnounceVip&) const { return 1; }
+  std::uint64_t operator()(const core::SpeakOnLan& a) const { return mix(a.word); }
   std::uint64_t operator()(const core::SetPermit& a) const {
     return mix({a.epoch.value(), static_cast<std::uint64_t>(a.until.nanoseconds())});
   }
@@ -186,6 +199,7 @@ struct EventNumber {
     return mix({e.request.value(), static_cast<std::uint64_t>(e.verb), e.force});
   }
   std::uint64_t operator()(const core::PeerGuardReleased& e) const { return e.epoch.value(); }
+  std::uint64_t operator()(const core::LanWordHeard& e) const { return mix(e.word); }
   std::uint64_t operator()(const core::WitnessAnswered& e) const {
     return mix({e.ask, e.answer.is_granted, static_cast<std::uint64_t>(e.answer.refusal)});
   }

@@ -270,6 +270,7 @@ void Host::take_address_away() {
 }
 
 void Host::set_link(bool has_link) {
+  world_.lan().disturbed(world_.now());
   if (kernel_.is_powered && std::exchange(kernel_.has_link, has_link) != has_link && agent_ != nullptr) {
     agent_->post(core::LinkChanged{"eth0", has_link});
   }
@@ -296,6 +297,13 @@ void Host::packet_arrived(PathId path, const Packet& packet) {
     deliver(path, packet);
   } else if (world_.setup().host[self_.value()].stall_keeps_frames && stalled_frames_.size() < stalled_frames_max) {
     stalled_frames_.emplace_back(path, packet);
+  }
+}
+
+void Host::word_arrived(const core::LanWord& word) {
+  const bool is_heard = kernel_.is_powered && !kernel_.is_stalled && kernel_.has_link && agent_ != nullptr;
+  if (is_heard && world_.variant() != Variant::lan_ignored) {
+    agent_->post(core::LanWordHeard{word});
   }
 }
 

@@ -57,6 +57,7 @@ class Host {
   bool fails_vip_adds() const { return fails_vip_adds_; }
 
   void packet_arrived(PathId path, const Packet& packet);
+  void word_arrived(const core::LanWord& word);
   void permit_set();
   void script_took_effect(const core::RunScript& script, core::Outcome outcome);
 

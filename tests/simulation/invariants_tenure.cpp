@@ -1,6 +1,7 @@
 // Who answers for the virtual IP, under which permit and which epoch.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -152,6 +153,76 @@ class SplitHeals final : public Observer {
   std::optional<std::array<Epoch, hosts>> epochs_;
 };
 
+/// S9: where the network of the virtual IP carries words between the nodes, a double ends with the next one, and nobody
+/// takes over from a primary that answers there.
+class LanEndsDoubles final : public Observer {
+ public:
+  explicit LanEndsDoubles(const Setup& setup)
+      : pulse_{std::max<Duration>(setup.policy.pulse, asks_every_min) * 103 / 100 + 2 * setup.timing.timer_late.most +
+               setup.policy.timeout / 4 + std::chrono::milliseconds{5}},
+        timeout_{setup.policy.timeout * 103 / 100},
+        has_witness_{setup.policy.has_witness} {}
+
+  void on_event(World&, NodeId node, const core::Event& event) override {
+    const auto* request = std::get_if<core::OperatorRequest>(&event);
+    if (request != nullptr && request->force) {
+      is_forced_[node.value()] = true;
+    }
+  }
+  void on_action(World& world, NodeId node, const core::Action& action) override {
+    const auto* acquired = std::get_if<core::AcquireVip>(&action);
+    if (acquired == nullptr || acquired->epoch == epoch_[node.value()]) {
+      return;
+    }
+    epoch_[node.value()] = acquired->epoch;
+    const std::optional<TrueTime> peer_since = answers_since_[1U - node.value()];
+    const bool is_known = peer_since && has_lasted(world, std::max(*peer_since, carries_since(world)), timeout_);
+    if (is_known && !is_forced_[node.value()] && !has_witness_ && world.garp_loss() == 0) {
+      world.fail("S9", fmt::format("{} takes over although {} answers on the virtual IP's network", letter_of(node),
+                                   letter_of(NodeId{static_cast<std::uint8_t>(1U - node.value())})));
+    }
+    is_forced_[node.value()] = false;
+  }
+  void on_change(World& world) override {
+    for (std::uint8_t node = 0; node < hosts; node++) {
+      if (!world.host(NodeId{node}).kernel().answers(world.now())) {
+        answers_since_[node].reset();
+      } else if (!answers_since_[node]) {
+        answers_since_[node] = world.now();
+      }
+    }
+    if (!answers_since_[0] || !answers_since_[1]) {
+      return;
+    }
+    const TrueTime since = std::max({*answers_since_[0], *answers_since_[1], carries_since(world)});
+    const Duration bound = world.garp_loss() == 0 ? pulse_ : pulse_ * rounds_where_words_get_lost;
+    if (has_lasted(world, since, bound)) {
+      world.fail("S9", "two kernels answer although each node hears the other on the virtual IP's network");
+    }
+  }
+
+ private:
+  static constexpr Duration asks_every_min = std::chrono::milliseconds{100};
+  // A tenth of the words is lost: two in a row eight times is once in 600,000.
+  static constexpr int rounds_where_words_get_lost = 8;
+  static constexpr std::uint32_t heavy_loss_ppm = 200'000;
+  static constexpr TrueTime never = TrueTime::max();
+
+  static TrueTime carries_since(const World& world) {
+    return world.garp_loss() < heavy_loss_ppm ? world.lan_carries_since().value_or(never) : never;
+  }
+  static bool has_lasted(const World& world, TrueTime since, Duration bound) {
+    return since != never && world.now() - since > bound;
+  }
+
+  Duration pulse_;
+  Duration timeout_;
+  bool has_witness_;
+  std::array<std::optional<TrueTime>, hosts> answers_since_;
+  std::array<Epoch, hosts> epoch_{};
+  std::array<bool, hosts> is_forced_{};
+};
+
 }  // namespace
 
 void add_tenure_rules(Invariants& rules, const Setup& setup) {
@@ -162,6 +233,7 @@ void add_tenure_rules(Invariants& rules, const Setup& setup) {
   rules.push_back(std::make_unique<ShortLease>());
   rules.push_back(std::make_unique<UniqueEpochs>());
   rules.push_back(std::make_unique<SplitHeals>(setup));
+  rules.push_back(std::make_unique<LanEndsDoubles>(setup));
 }
 
 }  // namespace clusteragent::simulation

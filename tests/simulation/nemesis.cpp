@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t half = chance_always / 2;
 constexpr std::uint32_t heavy_loss_ppm = 700'000;
+constexpr int replays = 8;
 constexpr Duration disk_hang_max = std::chrono::seconds{5};
 constexpr Duration shutdown_poll = std::chrono::milliseconds{5};
 constexpr Duration service_manager_patience = std::chrono::seconds{20};
@@ -22,6 +23,7 @@ std::string_view name_of(FaultKind kind) {
       "slow_link",        "flapping_path",       "disk_hang",       "disk_full",       "script_fails",
       "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
       "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
+      "lan_cut",          "lan_replay",
       "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
       "witness_loss",     "vote_race",           "link_flaps"};
   return names[static_cast<std::size_t>(kind)];
@@ -173,6 +175,11 @@ void Nemesis::cut(NodeId from, PathId path, Duration lasts) {
   world_.queue().after(lasts, [&link] { link.cuts = std::max(0, link.cuts - 1); });
 }
 
+void Nemesis::cut_lan(Duration lasts) {
+  world_.lan().cut(world_.now());
+  world_.queue().after(lasts, [this] { world_.lan().join(world_.now()); });
+}
+
 void Nemesis::strike_network(FaultKind kind, NodeId node) {
   const NodeId peer = world_.peer_of(node).self();
   const PathId path = some_path();
@@ -193,6 +200,13 @@ void Nemesis::strike_network(FaultKind kind, NodeId node) {
         if (is_two_way) {
           cut(peer, PathId{each}, lasts);
         }
+      }
+      // The switch between the nodes is dead for clients as well, or it is not; then somebody may wonder why nobody
+      // takes over, and say `prim`.
+      if (prng_.chance(half)) {
+        cut_lan(lasts);
+      } else if (world_.setup().plan.is_on[static_cast<std::size_t>(FaultKind::operator_command)]) {
+        world_.queue().after(lasts * 3 / 4, [this, node] { world_.ask(node, core::Verb::prim); });
       }
       break;
     case FaultKind::flapping_path: {
@@ -272,6 +286,14 @@ void Nemesis::strike_address(FaultKind kind, NodeId node) {
           some_time(), [&] { world_.set_garp_loss(half); },
           [this] { world_.set_garp_loss(world_.setup().garp_loss_ppm); });
       break;
+    case FaultKind::lan_cut:
+      cut_lan(some_time());
+      break;
+    case FaultKind::lan_replay:
+      for (int turn = 0; turn < replays; turn++) {
+        world_.queue().after(turn * milliseconds{1}, [this] { world_.replay_on_lan(prng_); });
+      }
+      break;
     case FaultKind::vip_taken_away:
       host.take_address_away();
       break;
@@ -341,6 +363,7 @@ void Nemesis::strike_with_command(NodeId node) {
 
 void Nemesis::heal() {
   world_.network().heal(true);
+  world_.lan().heal(world_.now());
   world_.set_garp_loss(0);
   world_.witness().heal();
   for (std::uint8_t node = 0; node < hosts; node++) {

@@ -37,6 +37,8 @@ class Nemesis {
   void shut_down(Host& host);
   void await_shutdown(Host& host, std::uint64_t life, TrueTime limit);
   void cut(NodeId from, PathId path, Duration lasts);
+  /// Between the nodes; clients reach both.
+  void cut_lan(Duration lasts);
   Duration some_time();
   Duration lasting();
   PathId some_path();

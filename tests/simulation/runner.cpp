@@ -13,6 +13,9 @@ namespace {
 const Trace* running_trace = nullptr;
 
 void cut_apart(World& world) {
+  if (world.setup().plan.split_cuts_lan) {
+    world.lan().cut(world.now());
+  }
   for (std::uint8_t path = 0; path < world.network().paths(); path++) {
     for (std::uint8_t node = 0; node < hosts; node++) {
       world.network().link(NodeId{node}, PathId{path}).cuts++;

@@ -77,6 +77,8 @@ enum class FaultKind : std::uint8_t {
   link_down,
   guard_dead,
   other_version,
+  lan_cut,
+  lan_replay,
   operator_command,
   agent_shutdown,
   witness_restart,
@@ -86,7 +88,7 @@ enum class FaultKind : std::uint8_t {
   vote_race,   // both agents start anew, cut off from each other, and meet again while both seek the role
   link_flaps,  // the clients' interface of a node, again and again
 };
-constexpr std::size_t fault_kinds = 33;
+constexpr std::size_t fault_kinds = 35;
 std::string_view name_of(FaultKind);
 
 struct Plan {
@@ -95,6 +97,7 @@ struct Plan {
   Span brief{milliseconds{1}, milliseconds{50}};  // shorter than a permit
   Span lasting{milliseconds{200}, seconds{3}};    // longer than the timeout
   TrueTime ends{};                                // no fault lasts beyond it
+  bool split_cuts_lan = false;                    // ... and the network of the virtual IP with them
   bool ends_in_split = false;                     // the nodes are cut apart when healing begins
 };
 

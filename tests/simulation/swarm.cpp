@@ -155,7 +155,7 @@ void draw_faults(Setup& setup, Prng prng) {
   allow(plan, prng, {agent_crash,     host_crash,          agent_pause,   host_stall, path_cut,       path_cut_one_way,
                      path_loss,       slow_link,           flapping_path, disk_hang,  disk_full,      script_fails,
                      script_hangs,    script_ignores_term, service_dies,  garp_lost,  vip_taken_away, vip_add_fails,
-                     stranger_on_vip, link_down,           guard_dead});
+                     stranger_on_vip, link_down,           guard_dead,    lan_cut,    lan_replay});
   if (setup.profile == "failover-off") {
     return;
   }
@@ -164,10 +164,12 @@ void draw_faults(Setup& setup, Prng prng) {
     allow(plan, prng, {all_cut, all_cut_one_way, witness_restart, witness_reboot, witness_cut, witness_loss});
     plan.ends_in_split = prng.chance(half);
     allow(plan, prng, {vote_race});
+    plan.split_cuts_lan = prng.chance(half);
   }
   if (setup.profile == "partition" || setup.profile == "chaos") {
     allow(plan, prng, {all_cut, all_cut_one_way});
     plan.ends_in_split = prng.chance(half);
+    plan.split_cuts_lan = prng.chance(half);
   }
   if (setup.profile == "chaos") {
     allow(plan, prng, {host_stall_clock_stops, other_version});

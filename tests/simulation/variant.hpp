@@ -20,6 +20,7 @@ enum class Variant : std::uint8_t {
   guard_speaks_first,   // the guard reports the release before it has released
   deaf_to_demotion,     // a demoted node keeps its address and its permit
   promises_ignored,     // the witness votes although it has promised the role to the other node
+  lan_ignored,          // what the nodes say on the virtual IP's network is not listened to
   talks_after_reboot,   // the witness answers at once when it has forgotten its promises
   solo_without_record,  // the provider acknowledges alone before the other node is on record as out of date
   synced_too_early,     // ... and calls the other one up to date before it has copied everything
@@ -28,7 +29,7 @@ enum class Variant : std::uint8_t {
   observation_ignored,  // in the register no promise of the other node is seen: it is not waited for
   swap_blind,           // the register takes a write whatever was written meanwhile
 };
-constexpr std::size_t variants = 18;
+constexpr std::size_t variants = 19;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -1,5 +1,6 @@
 #include "tests/simulation/world.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/core/names.hpp"
@@ -11,6 +12,7 @@ World::World(Setup setup, Variant variant, TraceMode mode)
       variant_{variant},
       prng_{setup_.seed},
       garp_prng_{prng_.child("garp")},
+      lan_prng_{prng_.child("lan")},
       trace_{mode},
       network_{queue_, prng_.child("network"), setup_,
                [this](NodeId to, PathId path, const Packet& packet) { host(to).packet_arrived(path, packet); }},
@@ -100,6 +102,36 @@ void World::announce(NodeId owner) {
     trace_.line(now(), letter_of(owner), {owner.value()}, [] { return "** the switch learns the VIP here"; });
   }
   lan_.announced(owner);
+}
+
+void World::speak_on_lan(NodeId from, const core::LanWord& word) {
+  const Kernel& kernel = host(from).kernel();
+  const bool is_lost = lan_prng_.chance(garp_loss_ppm_) || lan_.is_cut() || !kernel.has_link;
+  // The shell holds back what the permit no longer covers.
+  if (is_lost || kernel.is_stalled || (word.holds_vip && !kernel.has_live_permit(now()))) {
+    return;
+  }
+  lan_.record(from, word);
+  queue_.after(lan_prng_.between(microseconds{100}, microseconds{400}),
+               [this, from, word] { peer_of(from).word_arrived(word); });
+}
+
+void World::replay_on_lan(Prng& prng) {
+  if (!lan_.recorded().empty()) {
+    const auto [from, word] = lan_.recorded()[prng.below(lan_.recorded().size())];
+    peer_of(from).word_arrived(word);
+  }
+}
+
+std::optional<TrueTime> World::lan_carries_since() const {
+  TrueTime since = lan_.disturbed_at();
+  for (const auto& one : hosts_) {
+    if (lan_.is_cut() || !one->kernel().has_link || !one->is_active()) {
+      return std::nullopt;
+    }
+    since = std::max(since, one->active_since());
+  }
+  return since;
 }
 
 void World::changed() {

@@ -62,7 +62,16 @@ class World {
   /// Number and user are filled in; nothing happens where no agent listens.
   void ask(NodeId node, core::OperatorRequest request);
   void announce(NodeId owner);
-  void set_garp_loss(std::uint32_t ppm) { garp_loss_ppm_ = ppm; }
+  void speak_on_lan(NodeId from, const core::LanWord& word);
+  /// Somebody on the network plays back what he once heard.
+  void replay_on_lan(Prng& prng);
+  void set_garp_loss(std::uint32_t ppm) {
+    garp_loss_ppm_ = ppm;
+    lan_.disturbed(now());
+  }
+  std::uint32_t garp_loss() const { return garp_loss_ppm_; }
+  /// Since when both agents live and what one says on the virtual IP's network reaches the other; nullopt: it does not.
+  std::optional<TrueTime> lan_carries_since() const;
   /// Tells the observers that something was applied.
   void changed();
 
@@ -81,6 +90,7 @@ class World {
   Variant variant_;
   Prng prng_;
   Prng garp_prng_;
+  Prng lan_prng_;
   EventQueue queue_;
   Trace trace_;
   Network network_;

@@ -14,11 +14,12 @@ PURE = ("core", "wire", "config")
 SHELLS = ("transport", "vip", "fence", "watch", "hooks", "witness", "control", "platform")
 OUTER = ("daemon", "cli")
 # What a folder of agent/ may include of the others (ARCHITECTURE: dependencies point downward only). The frame codec
-# carries the core's status type and nothing else of it, hence core/types.hpp alone; that of the witness its questions.
+# carries the core's status type and nothing else of it, hence core/types.hpp alone; that of the witness its questions,
+# that of the virtual IP's network its words.
 MAY_INCLUDE = {"base": set(), "core": {"base"}, "wire": {"base"}, "config": {"base"}}
 MAY_INCLUDE.update({shell: {"base", "core", "wire", "platform"} for shell in SHELLS})
 MAY_INCLUDE["platform"] = {"base", "core", "wire"}
-SINGLE_HEADERS = {"wire": {"agent/core/types.hpp", "agent/core/voter.hpp"}}
+SINGLE_HEADERS = {"wire": {"agent/core/types.hpp", "agent/core/voter.hpp", "agent/core/lan_word.hpp"}}
 
 STANDARD_BANNED_IN_PURE = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "atomic", "random",
                            "ctime", "time.h", "iostream", "cstdio", "stdio.h", "csignal", "signal.h", "latch",

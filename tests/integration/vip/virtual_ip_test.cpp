@@ -201,6 +201,46 @@ TEST_F(VirtualIpTest, flood_of_claims_is_reported_once_a_second) {
   EXPECT_FALSE(node.wait<core::VipConflict>({}, std::chrono::milliseconds{1}));
 }
 
+vip::Options speaking(std::uint8_t node, const char* address, const wire::Key& key) {
+  vip::Options options;
+  options.addresses = {{make_address(address), "", std::nullopt}};
+  options.probe_interval = {};
+  options.voice = vip::LanVoice{NodeId{node}, key};
+  return options;
+}
+
+TEST_F(VirtualIpTest, word_reaches_the_other_node_of_the_cluster_and_nobody_else) {
+  const wire::Key key = wire::derive_key(wire::Key{7}, wire::Purpose::lan, "demo");
+  for (const char* address : {"10.7.0.100", "fd07::100"}) {
+    VipNode speaker{lan_.a, speaking(0, address, key)};
+    VipNode listener{lan_.b, speaking(1, address, key)};
+    VipNode namesake{lan_.b, speaking(0, address, key)};
+    VipNode stranger{lan_.b, speaking(1, address, wire::derive_key(wire::Key{8}, wire::Purpose::lan, "demo"))};
+    const core::LanWord word{41, 17, Epoch{}, true, false, true};
+    speaker.vip->speak({word});
+    const auto heard = listener.wait<core::LanWordHeard>();
+    ASSERT_TRUE(heard) << address;
+    EXPECT_EQ(heard->word, word);
+    for (VipNode* other : {&speaker, &namesake, &stranger}) {
+      EXPECT_FALSE(other->wait<core::LanWordHeard>({}, std::chrono::milliseconds{50})) << address;
+    }
+    EXPECT_FALSE(listener.wait<core::VipConflict>({}, std::chrono::milliseconds{1})) << "a word claims nothing";
+  }
+}
+
+TEST_F(VirtualIpTest, claim_is_not_spoken_without_a_permit) {
+  const wire::Key key{7};
+  VipNode speaker{lan_.a, speaking(0, "10.7.0.100", key)};
+  VipNode listener{lan_.b, speaking(1, "10.7.0.100", key)};
+  const core::LanWord claim{1, 0, Epoch{4}, true, true, false};
+  speaker.vip->revoke_permit();
+  speaker.vip->speak({claim});
+  EXPECT_FALSE(listener.wait<core::LanWordHeard>({}, std::chrono::milliseconds{100}));
+  speaker.vip->set_permit(boottime_now() + std::chrono::seconds{10});
+  speaker.vip->speak({claim});
+  EXPECT_TRUE(listener.wait<core::LanWordHeard>());
+}
+
 TEST_F(VirtualIpTest, address_taken_away_by_somebody_is_a_loss_at_once) {
   VipNode node{lan_.a, both()};
   node.acquire();

@@ -220,5 +220,37 @@ TEST(Failures, an_agent_that_crashed_and_came_back_at_once_gives_the_service_awa
   EXPECT_EQ(pair.double_primary, Duration::zero());
 }
 
+TEST(Retries, are_due_at_whatever_happens_next) {
+  Policy policy;
+  const Instant start = Instant::from_nanoseconds(1'000'000'000);
+  Cluster cluster{policy, DurableState{}, start};
+  ActionList actions;
+  cluster.step(start, OperatorRequest{RequestId{1}, Verb::start, false, {}, "administrator", false}, actions);
+  const auto count_writes = [&actions] {
+    return std::count_if(actions.begin(), actions.end(),
+                         [](const Action& action) { return std::holds_alternative<PersistState>(action); });
+  };
+  ASSERT_EQ(count_writes(), 1);
+  Token token;
+  for (const Action& action : actions) {
+    if (const auto* write = std::get_if<PersistState>(&action)) token = write->token;
+  }
+  cluster.step(start, ActionFinished{token, Outcome::failure, "no space left on device"}, actions);
+  actions.clear();
+  // Not the timer: with two nodes in step, frames come first at every pulse, and the timer of a past moment never does.
+  cluster.step(start + std::chrono::milliseconds{1100}, LinkChanged{"eth9", true}, actions);
+  EXPECT_EQ(count_writes(), 1);
+}
+
+TEST(LanWatch, a_recorded_word_of_a_newer_epoch_brings_no_primary_down) {
+  CorePair pair;
+  pair.start_both();
+  pair.is_up[1] = false;
+  pair.run_for(seconds{5});
+  ASSERT_EQ(pair.state(0), "ALONE Ready");
+  pair.tell(0, LanWordHeard{LanWord{5, 0xdead, Epoch{99}, false, true, false}});
+  EXPECT_EQ(pair.state(0), "ALONE Ready");
+}
+
 }  // namespace
 }  // namespace clusteragent::core

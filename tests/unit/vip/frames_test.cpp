@@ -130,6 +130,40 @@ TEST_F(ClaimFilter, lets_claims_to_our_addresses_pass_and_nothing_else) {
   EXPECT_FALSE(passes(ownership_probe(own, virtual6)));
 }
 
+TEST_F(ClaimFilter, lets_words_of_a_cluster_pass_and_no_other_question) {
+  const std::vector<std::uint8_t> word{'C', 'L', 'A', 'L', 1, 0};
+  const std::vector<std::uint8_t> padding(18, 0);
+  for (const IpAddress& address : {virtual4, virtual6}) {
+    EXPECT_TRUE(passes(spoken_probe(own, address, word))) << address;
+    EXPECT_FALSE(passes(spoken_probe(own, address, padding))) << address;
+    EXPECT_FALSE(passes(ownership_probe(own, address))) << address;
+  }
+}
+
+TEST(SpokenProbe, is_a_probe_that_kernels_know_with_a_trailer_behind_it) {
+  const std::vector<std::uint8_t> word{'C', 'L', 'A', 'L', 1, 0};
+  for (const IpAddress& address : {virtual4, virtual6}) {
+    const Frame bare = ownership_probe(own, address);
+    const Frame spoken = spoken_probe(own, address, word);
+    ASSERT_EQ(spoken.size(), bare.size() + word.size());
+    EXPECT_TRUE(std::equal(bare.begin() + 6, bare.end(), spoken.begin() + 6)) << address;
+    const auto parsed = parse_spoken_probe(spoken);
+    ASSERT_TRUE(parsed) << address;
+    EXPECT_EQ(parsed->address, address);
+    EXPECT_TRUE(std::equal(word.begin(), word.end(), parsed->trailer.begin(), parsed->trailer.end()));
+    EXPECT_FALSE(parse_claim(spoken)) << "it claims nothing";
+    for (std::size_t size = 0; size < bare.size(); ++size)
+      EXPECT_FALSE(parse_spoken_probe(std::span{bare}.first(size)));
+  }
+  EXPECT_EQ(spoken_probe(own, virtual6, word).at(5), 1) << "to all nodes: the peer has not joined the address's group";
+}
+
+TEST(SpokenProbe, is_no_announcement) {
+  EXPECT_FALSE(parse_spoken_probe(gratuitous_request(own, virtual4.to_v4())));
+  EXPECT_FALSE(parse_spoken_probe(gratuitous_reply(own, virtual4.to_v4())));
+  EXPECT_FALSE(parse_spoken_probe(unsolicited_advertisement(own, virtual6.to_v6(), false)));
+}
+
 TEST(MacText, is_the_usual_one) {
   EXPECT_EQ(to_text(own), "02:00:5e:10:20:30");
 }

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/handover.hpp"
 #include "agent/core/voter.hpp"
 
 namespace clusteragent::core {
@@ -55,6 +56,12 @@ struct ArmWatch {
 struct DisarmWatch {
   WatchClass watch_class = WatchClass::prim;
 };
+/// Keep this for the next life of the agent and let the kernel and the guard hold what is held until then. After success
+/// the agent ends without another act.
+struct HandOver {
+  Token token;
+  Handover left;
+};
 struct Reply {
   RequestId request;
   bool is_accepted = false;
@@ -75,7 +82,7 @@ struct Note {
 };
 
 using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SetPermit, RevokePermit,
-                            RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, Reply, Note>;
+                            RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, HandOver, Reply, Note>;
 using ActionList = std::vector<Action>;
 
 }  // namespace clusteragent::core

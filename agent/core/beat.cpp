@@ -29,6 +29,8 @@ PeerStatus compose_status(const Machine& m) {
   status.wish_id = m.wish_id;
   status.granted_wish_id = m.granted_wish_id;
   status.config_hash = m.policy.config_hash;
+  status.restarts_for = announced_for(m);
+  status.waits_for = promised_for(m);
   return status;
 }
 

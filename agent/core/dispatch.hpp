@@ -16,6 +16,7 @@ struct Ports {
   StatePort& state;
   WatchPort& watch;
   WitnessPort& witness;
+  HandoverPort& handover;
   OperatorPort& operators;
 };
 
@@ -47,6 +48,8 @@ inline void dispatch(const Action& action, const Ports& ports) {
           ports.watch.disarm(typed.watch_class);
         else if constexpr (std::is_same_v<T, AskWitness>)
           ports.witness.ask(typed);
+        else if constexpr (std::is_same_v<T, HandOver>)
+          ports.handover.hand_over(typed);
         else if constexpr (std::is_same_v<T, Reply>)
           ports.operators.reply(typed);
         else if constexpr (std::is_same_v<T, Note>)

@@ -56,7 +56,7 @@ bool peer_does_not_lead(const Machine& m) {
   // Not agreed with the peer: that takes the witness's vote.
   if (m.policy.has_witness && !witness_allows(m)) return false;
   if (guard_released(m)) return true;
-  if (m.judge.is_silent(m.now)) return true;
+  if (m.judge.is_silent(m.now)) return !holds_back(m);
   const bool was_harmless = m.peer && !is_primary(m.peer->state) && !m.peer->holds_vip && !m.peer->runs_service;
   return m.judge.is_process_gone(m.now) && was_harmless;
 }
@@ -90,6 +90,7 @@ Facts gather_facts(const Machine& m) {
   f.peer_is_incompatible = m.peer_is_incompatible;
   f.peer_is_primary = f.peer_is_alive && is_primary(m.peer->state);
   f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > m.tenure.epoch;
+  f.peer_is_excused = peer_is_excused(m);
   f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
   f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;
   f.peer_holds_newer_record =

@@ -12,6 +12,7 @@ struct Facts {
   bool peer_is_primary = false;        // alive and in ALONE or PRIM
   bool peer_is_newer_primary = false;  // ... under a newer epoch than this node's tenure
   bool peer_is_second = false;         // alive and in SECOND
+  bool peer_is_excused = false;        // its silence is announced: its agent is being restarted
   bool peer_can_take_over = false;     // alive, SECOND and promotable
   bool peer_holds_newer_record = false;
   bool peer_will_give_up_on_us = false;  // it is deaf to this node and about to take over

@@ -68,6 +68,7 @@ Machine::Machine(Policy given, const DurableState& loaded, Instant at)
   // Neither is the virtual IP known to be gone: the guard may have died as well.
   holds_vip = loaded.was_primary && policy.has_vip;
   tenure.is_revoked = true;
+  if (loaded.promise_left > Duration::zero()) announcement.hold_until = at + loaded.promise_left;
   for (const auto& name : policy.checked_interfaces) links[name] = LinkState{true, at};
 }
 

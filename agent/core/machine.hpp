@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/core/actions.hpp"
+#include "agent/core/announcement.hpp"
 #include "agent/core/events.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
@@ -129,6 +130,8 @@ struct Machine {
   std::deque<SentBeat> claims;  // beats that leave the peer no way to lead; newest last
   std::optional<Instant> peer_promised_until;
   WitnessSight witness;
+
+  Announcement announcement;
 
   // Network
   std::map<std::string, LinkState> links;

@@ -48,6 +48,8 @@ std::string_view name_of(Verb verb) {
       return "prim";
     case Verb::second:
       return "second";
+    case Verb::hand_over:
+      return "hand-over";
   }
   CLUSTERAGENT_ASSERT(false);
 }

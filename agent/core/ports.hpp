@@ -60,6 +60,12 @@ class WitnessPort {
   virtual void ask(const AskWitness&) = 0;  // answered by WitnessAnswered, or not at all
 };
 
+class HandoverPort {
+ public:
+  virtual ~HandoverPort() = default;
+  virtual void hand_over(const HandOver&) = 0;  // answered by ActionFinished, after which the process ends
+};
+
 class OperatorPort {
  public:
   virtual ~OperatorPort() = default;

@@ -56,6 +56,7 @@ struct DurableState {
   bool was_primary = false;  // this node was primary when it was last written
   std::uint32_t restarts_used = 0;
   Duration restart_window_left{};  // of loop_interval, as of the last write
+  Duration promise_left{};  // this node waits so long for the peer's agent; counted anew from each start of its own
   friend bool operator==(const DurableState&, const DurableState&) = default;
 };
 
@@ -96,9 +97,11 @@ struct PeerStatus {
   std::uint64_t wish_id = 0;  // a command for the receiver (swap asked on the secondary); 0: none
   std::uint64_t granted_wish_id = 0;  // the newest wish of the receiver that the sender has taken up
   std::uint64_t config_hash = 0;
+  Duration restarts_for{};  // the sender's agent may be gone for so long, and leaves everything running
+  Duration waits_for{};     // the sender promises the receiver, which restarts, to leave its role to it for so long
 };
 
-enum class Verb : std::uint8_t { start, stop, restart, stopstart, swap, prim, second };
+enum class Verb : std::uint8_t { start, stop, restart, stopstart, swap, prim, second, hand_over };
 
 enum class ScriptKind : std::uint8_t {
   prestart,
@@ -137,6 +140,7 @@ struct Policy {
   Duration start_limit = std::chrono::seconds{300};
   Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
   Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
+  Duration restart_grace = std::chrono::seconds{10};  // how long an announced restart of the agent may take
   bool has_vip = true;
   bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run

@@ -26,12 +26,13 @@ class Agent final : public core::HeartbeatPort,
                     public core::StatePort,
                     public core::WatchPort,
                     public core::WitnessPort,
+                    public core::HandoverPort,
                     public core::OperatorPort {
  public:
   /// A stopped process finds at most this much waiting: what a socket buffer and an event queue hold.
   static constexpr std::size_t mailbox_events_max = 512;
 
-  Agent(World& world, Host& host, core::Policy policy, std::uint64_t life);
+  Agent(World& world, Host& host, core::Policy policy, std::uint64_t life, const core::Handover* left);
 
   void post(core::Event event);
   /// Frozen: nothing is processed, everything waits.
@@ -60,6 +61,7 @@ class Agent final : public core::HeartbeatPort,
   void arm(core::WatchClass) override;
   void disarm(core::WatchClass) override;
   void ask(const core::AskWitness&) override;
+  void hand_over(const core::HandOver&) override;
   void reply(const core::Reply&) override;
   void note(const core::Note&) override;
 

@@ -23,7 +23,7 @@ std::string_view name_of(FaultKind kind) {
       "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
       "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
       "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
-      "witness_loss"};
+      "witness_loss",     "agent_handover"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -103,6 +103,9 @@ void Nemesis::strike_machine(FaultKind kind, NodeId node) {
       break;
     case FaultKind::agent_shutdown:
       shut_down(host);
+      break;
+    case FaultKind::agent_handover:
+      world_.ask(node, core::Verb::hand_over);
       break;
     case FaultKind::host_crash:
       host.power_off();

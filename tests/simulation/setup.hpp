@@ -37,6 +37,7 @@ struct Timing {
   Span kill{milliseconds{1}, milliseconds{20}};  // from the guard's SIGKILL to the application's end
   Span script{milliseconds{1}, milliseconds{30}};
   Span agent_restart{milliseconds{50}, seconds{2}};  // service manager starts the agent again
+  Span agent_return{milliseconds{20}, seconds{1}};   // of an announced restart
   Span boot{seconds{1}, seconds{10}};
   Duration watch_poll = seconds{1};  // errd polltimer
   Span death_notice{microseconds{50}, milliseconds{2}};
@@ -82,8 +83,9 @@ enum class FaultKind : std::uint8_t {
   witness_reboot,
   witness_cut,
   witness_loss,
+  agent_handover,
 };
-constexpr std::size_t fault_kinds = 31;
+constexpr std::size_t fault_kinds = 32;
 std::string_view name_of(FaultKind);
 
 struct Plan {

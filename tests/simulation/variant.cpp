@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "guard_speaks_first",
                                                        "deaf_to_demotion",
                                                        "promises_ignored",
-                                                       "talks_after_reboot"};
+                                                       "talks_after_reboot",
+                                                       "grace_unconfirmed"};
 
 }  // namespace
 

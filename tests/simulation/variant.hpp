@@ -21,8 +21,9 @@ enum class Variant : std::uint8_t {
   deaf_to_demotion,     // a demoted node keeps its address and its permit
   promises_ignored,     // the witness votes although it has promised the role to the other node
   talks_after_reboot,   // the witness answers at once when it has forgotten its promises
+  grace_unconfirmed,    // an announced restart takes the peer's promise for given
 };
-constexpr std::size_t variants = 12;
+constexpr std::size_t variants = 13;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -88,6 +88,11 @@ constexpr std::array attributes{
     AttributeRow{.element = "heart", .name = "timeout", .type = Type::duration, .fallback = "30000", .unit = "ms",
                  .minimum = 3, .maximum = heart_timeout_max_ms,
                  .description = "Silence after which a network counts as down; at least three times `pulse`."},
+    AttributeRow{.element = "heart", .name = "restart_grace", .type = Type::duration, .fallback = "10", .unit = "s",
+                 .minimum = 1, .maximum = 60,
+                 .description = "How long a restart or upgrade of the agent that was announced to the other node may "
+                                "take. So long nobody takes over, and the application and the virtual IP stay. Not "
+                                "in SafeKit."},
     AttributeRow{.element = "heart", .name = "permanent_arp", .type = Type::choice, .fallback = "off",
                  .allowed = "on|off", .standing = ignored, .note = "no static ARP entry is made for the peer",
                  .description = "SafeKit's static ARP entry for the peer (on there unless set)."},

@@ -56,8 +56,8 @@ struct ArmWatch {
 struct DisarmWatch {
   WatchClass watch_class = WatchClass::prim;
 };
-/// Keep this for the next life of the agent and let the kernel and the guard hold what is held until then. After success
-/// the agent ends without another act.
+/// Keep this for the next life of the agent and let the kernel and the guard hold what is held until then. After
+/// success the agent ends without another act.
 struct HandOver {
   Token token;
   Handover left;

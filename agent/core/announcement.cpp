@@ -13,8 +13,14 @@ using std::chrono::seconds;
 
 // A secondary writes its promise to disk before it says it.
 constexpr Duration confirm_min = seconds{1};
-// Whatever a frame claims: nobody is waited for longer than the longest grace that the configuration takes.
-constexpr Duration away_max = seconds{60};
+// Whatever a frame claims: nobody is waited for longer than the longest grace that the configuration takes, or than
+// maintenance may last.
+constexpr Duration away_max = maintenance_max;
+
+// In maintenance nobody leads before its end anyway, so the next life may come as late as that.
+Duration grace_of(const Machine& m) {
+  return std::max(m.policy.restart_grace, is_maintenance_agreed(m) ? maintenance_left(m) : Duration::zero());
+}
 
 Duration confirm_limit(const Machine& m) {
   return std::min<Duration>(std::max<Duration>(m.policy.timeout, confirm_min), m.policy.restart_grace / 2);
@@ -52,7 +58,7 @@ void refuse(Machine& m, std::string why) {
 std::string obstacle(const Machine& m) {
   if (m.phase != Phase::prim && m.phase != Phase::second) {
     return "only a primary with its secondary, or a secondary, can hand over to its next life; this node is in " +
-           std::string{name_of(m.phase)};
+           std::string{name_of(module_state(m))};
   }
   if (m.plan_active || m.orphan_script) return "scripts are under way; ask again when the module has settled";
   if (m.persist_token || m.persist_retry_at || !(m.desired.record == m.durable.record)) {
@@ -87,7 +93,11 @@ void hand_over(Machine& m) {
   left.running = m.running;
   left.holds_vip = m.holds_vip;
   left.runs_service = m.runs_service;
-  left.until = announcement.until - margin_of(m.policy.restart_grace);
+  // The peer's promise counts from a moment after `began`, and may be shorter than what was asked for.
+  const Duration asked = announcement.until - announcement.began;
+  const Duration promised = m.phase == Phase::second ? asked : std::min(asked, m.peer->waits_for);
+  announcement.until = announcement.began + promised;
+  left.until = announcement.until - margin_of(promised);
   if (m.holds_vip) {
     m.permit_until = left.until;
     emit(m, SetPermit{m.tenure.epoch, left.until});
@@ -126,6 +136,12 @@ bool may_resume(const Handover& left, const DurableState& durable, NodeId self) 
   if (left.phase == Phase::second) return !durable.was_primary && !left.holds_vip && !left.runs_service;
   const bool is_primary_phase = left.phase == Phase::alone || left.phase == Phase::prim;
   return is_primary_phase && durable.was_primary && durable.record.holder == self;
+}
+
+Duration first_permit(Duration timeout) {
+  Policy policy;
+  policy.timeout = timeout;
+  return permit_lease(policy);
 }
 
 void resume(Machine& m, const Handover& left) {
@@ -173,7 +189,7 @@ void begin_announcement(Machine& m, const OperatorRequest& request) {
   }
   announcement.request = request.request;
   announcement.began = m.now;
-  announcement.until = m.now + m.policy.restart_grace;
+  announcement.until = m.now + grace_of(m);
   announcement.first_beat = m.beat + 1;
   send_beat(m, true);
 }
@@ -201,9 +217,9 @@ void on_handed_over(Machine& m, const ActionFinished& finished) {
   announcement.handing_over.reset();
   if (finished.outcome == Outcome::success) {
     announcement.is_over = true;
-    return answer(m, true,
-                  "the agent ends and leaves everything running; its next life has " +
-                      seconds_text(announcement.until - margin_of(m.policy.restart_grace) - m.now));
+    return answer(
+        m, true,
+        "the agent ends and leaves everything running; its next life has " + seconds_text(announcement.until - m.now));
   }
   // The permit stays long, and so does what beats announce: the other node waits.
   answer(m, false, "the restart of this agent cannot be announced: " + finished.detail);

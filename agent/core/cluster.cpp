@@ -283,6 +283,7 @@ void on_frame(Machine& m, const PeerStatus& status) {
   on_wish(m);
   take_peer_promise(m);
   take_peer_announcement(m);
+  take_peer_maintenance(m);
   check_confirmation(m);
   if (status.is_probe) answer_probe(m);
   if (wakes_candidate) m.beat_wanted = true;
@@ -405,7 +406,9 @@ Trigger trigger_of(Verb verb) {
     case Verb::second:
       return Trigger::op_second;
     case Verb::hand_over:
-      break;  // changes no phase
+    case Verb::maintenance_on:
+    case Verb::maintenance_off:
+      break;  // change no phase
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -415,6 +418,8 @@ void Handler::operator()(const OperatorRequest& event) const {
   const std::string& who = is_administrator ? event.asked_by : event.identity;
   m.detail = "Action " + std::string{name_of(event.verb)} + " called by " + who;
   if (event.verb == Verb::hand_over) return begin_announcement(m, event);
+  const bool is_maintenance = event.verb == Verb::maintenance_on || event.verb == Verb::maintenance_off;
+  if (is_maintenance) return set_maintenance(m, event);
   m.counts_restart = !is_administrator;
   if (event.verb == Verb::prim) m.operator_forces = event.force;
   if (event.verb == Verb::stop) m.keeps_wish = event.is_shutdown && m.desired.is_wanted;
@@ -494,6 +499,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   }
   check_confirmation(m);
   track_peer_loss(m);
+  advance_maintenance(m);
   settle(m);
   advance_announcement(m);
   send_due_beats(m);
@@ -511,6 +517,7 @@ std::optional<Instant> Cluster::next_deadline() const {
   if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
   if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
   if (const auto end = next_announcement_deadline(m)) earliest = std::min(earliest, *end);
+  if (const auto end = next_maintenance_deadline(m)) earliest = std::min(earliest, *end);
   return earliest;
 }
 

@@ -57,6 +57,7 @@ struct OperatorRequest {
   std::string identity;      // of `-i`: a script or checker asked, not the administrator; empty: the administrator
   std::string asked_by;      // for the log: user name or SYSTEM
   bool is_shutdown = false;  // stop because the agent or the machine goes down: the module starts again with the agent
+  Duration lasts{};          // of maintenance_on
 };
 /// An authenticated, fresh answer of the witness to the ask of that number.
 struct WitnessAnswered {

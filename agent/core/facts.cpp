@@ -90,6 +90,7 @@ Facts gather_facts(const Machine& m) {
   f.peer_is_incompatible = m.peer_is_incompatible;
   f.peer_is_primary = f.peer_is_alive && is_primary(m.peer->state);
   f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > m.tenure.epoch;
+  f.is_frozen = is_frozen(m);
   f.peer_is_excused = peer_is_excused(m);
   f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
   f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;

@@ -40,6 +40,7 @@ struct Facts {
   bool guard_released = false;                      // the peer's guard said so
   bool peer_stays_away = false;                     // alive, not primary and not about to be
   Destination destination = Destination::electing;  // of a leaving phase
+  bool is_frozen = false;                           // in maintenance nothing moves by itself
   // The event
   bool is_administrator = false;  // the request carries no -i identity
   bool budget_allows = false;     // maxloop

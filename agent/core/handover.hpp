@@ -24,4 +24,7 @@ struct Handover {
 /// The state on disk agrees with what was left: nothing else was decided in between.
 bool may_resume(const Handover& left, const DurableState& durable, NodeId self);
 
+/// How far the first permit of a resumed life reaches: as an ordinary one does.
+Duration first_permit(Duration timeout);
+
 }  // namespace clusteragent::core

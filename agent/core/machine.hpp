@@ -10,6 +10,7 @@
 #include "agent/core/actions.hpp"
 #include "agent/core/announcement.hpp"
 #include "agent/core/events.hpp"
+#include "agent/core/maintenance.hpp"
 #include "agent/core/peer_judge.hpp"
 #include "agent/core/phase.hpp"
 #include "agent/core/plan.hpp"
@@ -132,6 +133,7 @@ struct Machine {
   WitnessSight witness;
 
   Announcement announcement;
+  Maintenance maintenance;
 
   // Network
   std::map<std::string, LinkState> links;

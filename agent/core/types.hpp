@@ -57,6 +57,8 @@ struct DurableState {
   std::uint32_t restarts_used = 0;
   Duration restart_window_left{};  // of loop_interval, as of the last write
   Duration promise_left{};  // this node waits so long for the peer's agent; counted anew from each start of its own
+  std::uint64_t maintenance_number = 0;  // of the newest word about it, see maintenance.hpp
+  Duration maintenance_left{};           // as of the last write; zero: none
   friend bool operator==(const DurableState&, const DurableState&) = default;
 };
 
@@ -73,6 +75,7 @@ enum class BlockReason : std::uint8_t {
   service_failed = 8,     // the application could not be started here; held back for a while
   operator_hold = 9,      // the operator asked for `second`: it does not become primary by itself
   no_quorum = 10,         // the peer is lost and the witness does not give its vote
+  maintenance = 11,       // nothing moves by itself; from version 2 of the wire on
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -99,9 +102,22 @@ struct PeerStatus {
   std::uint64_t config_hash = 0;
   Duration restarts_for{};  // the sender's agent may be gone for so long, and leaves everything running
   Duration waits_for{};     // the sender promises the receiver, which restarts, to leave its role to it for so long
+  std::uint64_t maintenance_number = 0;  // of the newest word about it that the sender knows
+  Duration maintenance_left{};           // zero: no maintenance
 };
 
-enum class Verb : std::uint8_t { start, stop, restart, stopstart, swap, prim, second, hand_over };
+enum class Verb : std::uint8_t {
+  start,
+  stop,
+  restart,
+  stopstart,
+  swap,
+  prim,
+  second,
+  hand_over,
+  maintenance_on,
+  maintenance_off
+};
 
 enum class ScriptKind : std::uint8_t {
   prestart,
@@ -138,8 +154,8 @@ struct Policy {
   std::uint32_t restarts_max = 3;                    // maxloop
   Duration restart_window = std::chrono::hours{24};  // loop_interval; 0 disables the budget
   Duration start_limit = std::chrono::seconds{300};
-  Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
-  Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
+  Duration stop_limit = std::chrono::seconds{300};    // nicestoptimeout
+  Duration force_limit = std::chrono::seconds{300};   // forcestoptimeout
   Duration restart_grace = std::chrono::seconds{10};  // how long an announced restart of the agent may take
   bool has_vip = true;
   bool has_witness = false;                     // a third voter: two of the three votes are needed, see voter.hpp

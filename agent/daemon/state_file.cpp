@@ -73,6 +73,8 @@ std::string encode_state(const core::DurableState& state) {
                       state.record.revision.value(), state.record.holder.value(), state.record.sync_set.bits);
   text += fmt::format("is_wanted={:d}\nwas_primary={:d}\nrestarts_used={}\nrestart_window_left_ns={}\n",
                       state.is_wanted, state.was_primary, state.restarts_used, state.restart_window_left.count());
+  text += fmt::format("promise_left_ns={}\nmaintenance_number={}\nmaintenance_left_ns={}\n", state.promise_left.count(),
+                      state.maintenance_number, state.maintenance_left.count());
   text += fmt::format("{}{}\n", checksum_key, checksum_of(text));
   return text;
 }
@@ -104,6 +106,8 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
   int is_wanted = 0;
   int was_primary = 0;
   std::int64_t window_left = 0;
+  std::int64_t promise_left = 0;
+  std::int64_t maintenance_left = 0;
   core::DurableState state;
   const bool complete = read_number(values, "epoch", epoch) && read_number(values, "revision", revision) &&
                         read_number(values, "holder", holder) && read_number(values, "sync_set", sync_set) &&
@@ -111,12 +115,20 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
                         read_number(values, "was_primary", was_primary) &&
                         read_number(values, "restarts_used", state.restarts_used) &&
                         read_number(values, "restart_window_left_ns", window_left);
-  if (!complete || holder > 1 || sync_set == 0 || sync_set > 3)
+  // A version before announced restarts did not write these.
+  const bool is_older = !values.contains("promise_left_ns");
+  const bool is_rest_read = is_older || (read_number(values, "promise_left_ns", promise_left) &&
+                                         read_number(values, "maintenance_number", state.maintenance_number) &&
+                                         read_number(values, "maintenance_left_ns", maintenance_left));
+  if (!complete || !is_rest_read || promise_left < 0 || maintenance_left < 0 || holder > 1 || sync_set == 0 ||
+      sync_set > 3)
     return damaged(path, "a value is missing or impossible");
   state.record = core::Record{Epoch{epoch}, Revision{revision}, NodeId{holder}, core::NodeSet{sync_set}};
   state.is_wanted = is_wanted != 0;
   state.was_primary = was_primary != 0;
   state.restart_window_left = Duration{window_left};
+  state.promise_left = Duration{promise_left};
+  state.maintenance_left = Duration{maintenance_left};
   return state;
 }
 

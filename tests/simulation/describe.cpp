@@ -106,7 +106,8 @@ struct ActionText {
     return fmt::format("-> ask witness {}: {} {}", a.ask, name_of(a.request.verb), describe_record(a.request.record));
   }
   std::string operator()(const core::HandOver& a) const {
-    return fmt::format("-> hand over #{} {} until {:.3f}", a.token.value(), core::name_of(a.left.phase), ms(a.left.until));
+    return fmt::format("-> hand over #{} {} until {:.3f}", a.token.value(), core::name_of(a.left.phase),
+                       ms(a.left.until));
   }
   std::string operator()(const core::Reply& a) const {
     return fmt::format("-> reply {}: {}", a.is_accepted ? "accepted" : "refused", a.message);
@@ -196,14 +197,17 @@ std::uint64_t number_of(std::string_view text) {
 }
 
 std::string describe(const core::PeerStatus& s) {
-  return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}{}{}", letter_of(s.node),
+  return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}{}{}{}", letter_of(s.node),
                      name_of(s.state), name_of(s.activity), s.beat, s.heard_incarnation.value() % 10000, s.heard_beat,
                      ms(s.heard_age), describe_record(s.record), s.holds_vip ? " vip" : "",
                      s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "", s.yields ? " yields" : "",
                      s.is_probe ? " probe" : "", s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
                      s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "",
                      s.restarts_for > Duration{0} ? fmt::format(" restarts for {:.1f} ms", ms(s.restarts_for)) : "",
-                     s.waits_for > Duration{0} ? fmt::format(" waits for {:.1f} ms", ms(s.waits_for)) : "");
+                     s.waits_for > Duration{0} ? fmt::format(" waits for {:.1f} ms", ms(s.waits_for)) : "",
+                     s.maintenance_left > Duration{0}
+                         ? fmt::format(" maintenance {} for {:.1f} ms", s.maintenance_number, ms(s.maintenance_left))
+                         : "");
 }
 std::string describe(const core::Event& event) {
   return std::visit(EventText{}, event);

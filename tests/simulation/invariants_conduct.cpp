@@ -183,12 +183,34 @@ class RolesStay final : public Observer {
   static constexpr TrueTime settle_ = std::chrono::seconds{5};
 };
 
+/// S10: in maintenance nobody becomes primary unless the operator said `prim` there.
+class NothingMoves final : public Observer {
+ public:
+  void on_event(World&, NodeId node, const core::Event& event) override {
+    const auto* request = std::get_if<core::OperatorRequest>(&event);
+    if (request != nullptr && request->verb == core::Verb::prim) {
+      is_asked_[node.value()] = true;
+    }
+  }
+  void on_agent_started(World&, NodeId node) override { is_asked_[node.value()] = false; }
+  void on_transition(World& world, NodeId node, const core::View& before, const core::View& after) override {
+    const bool promotes = !core::is_primary(before.state) && core::is_primary(after.state);
+    if (promotes && after.maintenance_until && !is_asked_[node.value()]) {
+      world.fail("S10", fmt::format("{} becomes primary in maintenance: {}", letter_of(node), after.reason));
+    }
+  }
+
+ private:
+  std::array<bool, hosts> is_asked_{};
+};
+
 }  // namespace
 
 void add_conduct_rules(Invariants& rules, const Setup& setup) {
   rules.push_back(std::make_unique<StopBeforeStart>(setup));
   rules.push_back(std::make_unique<Bounded>(setup));
   rules.push_back(std::make_unique<RequestsAnswered>());
+  rules.push_back(std::make_unique<NothingMoves>());
   if (setup.promise.only_operator_promotes) {
     rules.push_back(std::make_unique<OperatorPromotes>());
   }

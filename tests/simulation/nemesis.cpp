@@ -23,7 +23,7 @@ std::string_view name_of(FaultKind kind) {
       "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
       "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
       "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
-      "witness_loss",     "agent_handover"};
+      "witness_loss",     "agent_handover",      "maintenance"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -107,6 +107,9 @@ void Nemesis::strike_machine(FaultKind kind, NodeId node) {
     case FaultKind::agent_handover:
       world_.ask(node, core::Verb::hand_over);
       break;
+    case FaultKind::maintenance:
+      announce_maintenance(node);
+      break;
     case FaultKind::host_crash:
       host.power_off();
       world_.queue().after(prng_.within(timing.boot), [&host] { host.power_on(); });
@@ -134,6 +137,13 @@ void Nemesis::strike_machine(FaultKind kind, NodeId node) {
     default:
       break;
   }
+}
+
+void Nemesis::announce_maintenance(NodeId node) {
+  core::OperatorRequest request;
+  request.verb = prng_.chance(half / 2) ? core::Verb::maintenance_off : core::Verb::maintenance_on;
+  request.lasts = lasting();
+  world_.ask(node, std::move(request));
 }
 
 void Nemesis::shut_down(Host& host) {

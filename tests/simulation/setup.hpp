@@ -84,8 +84,9 @@ enum class FaultKind : std::uint8_t {
   witness_cut,
   witness_loss,
   agent_handover,
+  maintenance,
 };
-constexpr std::size_t fault_kinds = 32;
+constexpr std::size_t fault_kinds = 33;
 std::string_view name_of(FaultKind);
 
 struct Plan {

@@ -124,7 +124,8 @@ void draw_faults(Setup& setup, Prng prng) {
   Plan& plan = setup.plan;
   if (setup.profile == "calm") {
     allow(plan, prng,
-          {agent_handover, agent_shutdown, script_fails, script_hangs, script_ignores_term, service_dies, garp_lost, disk_hang});
+          {agent_handover, maintenance, agent_shutdown, script_fails, script_hangs, script_ignores_term, service_dies,
+           garp_lost, disk_hang});
     plan.is_on[static_cast<std::size_t>(operator_command)] = true;
     return;
   }
@@ -144,7 +145,7 @@ void draw_faults(Setup& setup, Prng prng) {
   if (setup.profile == "failover-off") {
     return;
   }
-  allow(plan, prng, {operator_command, agent_shutdown, agent_handover});
+  allow(plan, prng, {operator_command, agent_shutdown, agent_handover, maintenance});
   if (setup.profile == "witness") {
     allow(plan, prng, {all_cut, all_cut_one_way, witness_restart, witness_reboot, witness_cut, witness_loss});
     plan.ends_in_split = prng.chance(half);

@@ -131,11 +131,12 @@ class Systemd(unittest.TestCase):
         self.assertEqual(len(self.applications()), 1)
 
     def start_second_node(self):
-        """The other node in a network namespace of the same machine; its agent is no service of the unit's name, and it has no
-        scripts: those of this module see one set of processes."""
+        """The other node in a network namespace of the same machine; its agent is no service of the unit's name, and
+        it has no scripts: those of this module see one set of processes."""
         self.machine.shell("ip netns add n2 && ip link set lan1 netns n2 && ip -n n2 addr add 10.88.0.2/24 dev lan1 && "
                            "ip -n n2 link set lan1 up && ip -n n2 link set lo up && mkdir -p /n2/etc && "
-                           "cp -a /etc/clusteragent /n2/etc/ && rm /n2/etc/clusteragent/modules/demo/bin/* && systemd-run --quiet --unit=second "
+                           "cp -a /etc/clusteragent /n2/etc/ && rm /n2/etc/clusteragent/modules/demo/bin/* && "
+                           "systemd-run --quiet --unit=second "
                            "-p NetworkNamespacePath=/run/netns/n2 /usr/sbin/clusteragent --root /n2 --node node2 "
                            "run -m demo")
         second = "clusteragent --root /n2 --node node2"

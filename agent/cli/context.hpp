@@ -50,4 +50,7 @@ bool wants_colors(std::FILE* stream);
 /// Columns of the terminal; otherwise $COLUMNS, otherwise 100.
 std::size_t screen_width();
 
+/// Who asks, for the log: the user behind sudo, else the user.
+std::string caller_name();
+
 }  // namespace clusteragent::cli

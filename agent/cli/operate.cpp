@@ -46,11 +46,15 @@ struct Wishes {
   int seconds_max = wait_seconds_default;
 };
 
+}  // namespace
+
 std::string caller_name() {
   if (const char* sudo_user = std::getenv("SUDO_USER")) return fmt::format("{} (sudo)", sudo_user);
   const passwd* entry = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe): the command line has one thread
   return entry == nullptr ? "root" : entry->pw_name;
 }
+
+namespace {
 
 struct Seen {
   std::string state;

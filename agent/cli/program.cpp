@@ -22,6 +22,8 @@ int run_program(int argc, const char* const* argv, const RunAgent& run_agent, co
   const Program program{app, context, exit_code};
   add_run(program, run_agent);
   add_operations(program);
+  add_hand_over(program);
+  add_maintenance(program);
   add_status(program);
   add_log(program);
   add_config(program);

@@ -46,6 +46,7 @@ HeartConfig build_heart(const Section& heart) {
   out.port = static_cast<std::uint16_t>(heart["port"].number);
   out.pulse = heart["pulse"].duration();
   out.timeout = heart["timeout"].duration();
+  out.restart_grace = heart["restart_grace"].duration();
   for (const Section* heartbeat : heart.all("heartbeat")) {
     const PathId path{static_cast<std::uint8_t>(out.heartbeats.size())};
     out.heartbeats.push_back({path, (*heartbeat)["name"].text, (*heartbeat)["ident"].text,

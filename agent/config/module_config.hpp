@@ -41,6 +41,7 @@ struct HeartConfig {
   std::uint16_t port = 0;
   Duration pulse{};
   Duration timeout{};
+  Duration restart_grace{};
   std::vector<HeartbeatConfig> heartbeats;  // at least one
 };
 

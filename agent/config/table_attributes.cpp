@@ -88,6 +88,11 @@ constexpr std::array attributes{
     AttributeRow{.element = "heart", .name = "timeout", .type = Type::duration, .fallback = "30000", .unit = "ms",
                  .minimum = 3, .maximum = heart_timeout_max_ms,
                  .description = "Silence after which a network counts as down; at least three times `pulse`."},
+    AttributeRow{.element = "heart", .name = "restart_grace", .type = Type::duration, .fallback = "10", .unit = "s",
+                 .minimum = 1, .maximum = 60,
+                 .description = "How long a restart or upgrade of the agent that was announced to the other node may "
+                                "take. So long nobody takes over, and the application and the virtual IP stay. Not "
+                                "in SafeKit."},
     AttributeRow{.element = "heart", .name = "permanent_arp", .type = Type::choice, .fallback = "off",
                  .allowed = "on|off", .standing = ignored, .note = "no static ARP entry is made for the peer",
                  .description = "SafeKit's static ARP entry for the peer (on there unless set)."},
@@ -157,7 +162,8 @@ constexpr std::array attributes{
     AttributeRow{.element = "splitbrain", .name = "port", .type = Type::integer, .fallback = "9200", .minimum = 1,
                  .maximum = 65535, .description = "UDP port of the witness."},
     AttributeRow{.element = "splitbrain", .name = "etcd_prefix", .type = Type::text, .fallback = "clusteragent",
-                 .description = "Where votes lie in etcd: `PREFIX/KEY/MODULE`; KEY stands for the cluster's key."},
+                 .description = "Where votes lie in etcd: `PREFIX/MODULE`. Clusters that share an etcd need a prefix "
+                                "each."},
     AttributeRow{.element = "splitbrain", .name = "etcd_ca", .type = Type::path,
                  .description = "Certificates (PEM) that etcd's must be signed by. Unset: those that the system "
                                 "trusts. etcd's certificate must name the IP address that `arg` names."},

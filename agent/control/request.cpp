@@ -9,8 +9,12 @@
 namespace clusteragent::control {
 namespace {
 
-constexpr std::array verbs{core::Verb::start, core::Verb::stop, core::Verb::restart, core::Verb::stopstart,
-                           core::Verb::swap,  core::Verb::prim, core::Verb::second};
+constexpr std::array verbs{core::Verb::start,          core::Verb::stop,      core::Verb::restart,
+                           core::Verb::stopstart,      core::Verb::swap,      core::Verb::prim,
+                           core::Verb::second,         core::Verb::hand_over, core::Verb::maintenance_on,
+                           core::Verb::maintenance_off};
+
+constexpr std::uint64_t lasts_seconds_max = 86'400;
 
 Error misunderstood(std::string_view what) {
   return Error{ErrorCode::usage, fmt::format("not a request of this protocol: {}", what)};
@@ -35,6 +39,12 @@ Result<Request> parse_operate(const Json& document) {
   operate.force = force != document.end() && force->get<bool>();
   operate.identity = text_or_empty(document, "identity");
   operate.asked_by = text_or_empty(document, "asked_by");
+  const auto lasts = document.find("lasts_s");
+  if (lasts != document.end()) {
+    const bool is_sane = lasts->is_number_unsigned() && lasts->get<std::uint64_t>() <= lasts_seconds_max;
+    if (!is_sane) return misunderstood(fmt::format("lasts_s is a number of seconds up to {}", lasts_seconds_max));
+    operate.lasts = std::chrono::seconds{lasts->get<std::uint64_t>()};
+  }
   for (const core::Verb verb : verbs) {
     if (core::name_of(verb) != *name) continue;
     operate.verb = verb;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "agent/base/result.hpp"
+#include "agent/base/time.hpp"
 #include "agent/control/status.hpp"
 #include "agent/core/types.hpp"
 
@@ -24,6 +25,7 @@ struct OperateRequest {
   bool force = false;
   std::string identity;
   std::string asked_by;
+  Duration lasts{};  // of maintenance-on
 };
 struct PrintRequest {
   char level = 'I';  // I, W or E

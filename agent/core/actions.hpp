@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/handover.hpp"
 #include "agent/core/lan_word.hpp"
 #include "agent/core/voter.hpp"
 
@@ -70,6 +71,12 @@ struct ArmWatch {
 struct DisarmWatch {
   WatchClass watch_class = WatchClass::prim;
 };
+/// Keep this for the next life of the agent and let the kernel and the guard hold what is held until then. After
+/// success the agent ends without another act.
+struct HandOver {
+  Token token;
+  Handover left;
+};
 struct Reply {
   RequestId request;
   bool is_accepted = false;
@@ -111,7 +118,7 @@ struct Note {
 
 using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SpeakOnLan, SetPermit,
                             RevokePermit, RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, LeadData,
-                            FollowData, AllowSolo, ReleaseData, Reply, Note>;
+                            FollowData, AllowSolo, ReleaseData, HandOver, Reply, Note>;
 using ActionList = std::vector<Action>;
 
 }  // namespace clusteragent::core

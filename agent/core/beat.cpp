@@ -31,6 +31,10 @@ PeerStatus compose_status(const Machine& m) {
   status.wish_id = m.wish_id;
   status.granted_wish_id = m.granted_wish_id;
   status.config_hash = m.policy.config_hash;
+  status.restarts_for = announced_for(m);
+  status.waits_for = promised_for(m);
+  status.maintenance_number = m.durable.maintenance_number;
+  status.maintenance_left = maintenance_left(m);
   return status;
 }
 

@@ -285,6 +285,8 @@ void on_frame(Machine& m, const PeerStatus& status) {
   }
   on_wish(m);
   take_peer_promise(m);
+  take_peer_announcement(m);
+  take_peer_maintenance(m);
   check_confirmation(m);
   if (status.is_probe) answer_probe(m);
   if (wakes_candidate) m.beat_wanted = true;
@@ -363,6 +365,7 @@ struct Handler {
       on_persist_finished(m, event.outcome, event.detail);
       return;
     }
+    if (m.announcement.handing_over == event.token) return on_handed_over(m, event);
     if (m.reacquire_token == event.token) {
       m.reacquire_token.reset();
       if (event.outcome == Outcome::success || !m.holds_vip || m.tenure.is_revoked) return;
@@ -404,6 +407,10 @@ Trigger trigger_of(Verb verb) {
       return Trigger::op_prim;
     case Verb::second:
       return Trigger::op_second;
+    case Verb::hand_over:
+    case Verb::maintenance_on:
+    case Verb::maintenance_off:
+      break;  // change no phase
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -412,6 +419,9 @@ void Handler::operator()(const OperatorRequest& event) const {
   const bool is_administrator = event.identity.empty();
   const std::string& who = is_administrator ? event.asked_by : event.identity;
   m.detail = "Action " + std::string{name_of(event.verb)} + " called by " + who;
+  if (event.verb == Verb::hand_over) return begin_announcement(m, event);
+  const bool is_maintenance = event.verb == Verb::maintenance_on || event.verb == Verb::maintenance_off;
+  if (is_maintenance) return set_maintenance(m, event);
   m.counts_restart = !is_administrator;
   if (event.verb == Verb::prim) m.operator_forces = event.force;
   if (event.verb == Verb::stop) m.keeps_wish = event.is_shutdown && m.desired.is_wanted;
@@ -467,6 +477,11 @@ struct Cluster::Impl {
 
 Cluster::Cluster(Policy policy, const DurableState& durable, Instant now)
     : impl_{std::make_unique<Impl>(Impl{Machine{std::move(policy), durable, now}})} {}
+Cluster::Cluster(Policy policy, const DurableState& durable, Instant now, const Handover& left)
+    : Cluster{std::move(policy), durable, now} {
+  CLUSTERAGENT_ASSERT(may_resume(left, durable, impl_->machine.policy.self));
+  resume(impl_->machine, left);
+}
 Cluster::~Cluster() = default;
 Cluster::Cluster(Cluster&&) noexcept = default;
 Cluster& Cluster::operator=(Cluster&&) noexcept = default;
@@ -474,6 +489,7 @@ Cluster& Cluster::operator=(Cluster&&) noexcept = default;
 void Cluster::step(Instant now, const Event& event, ActionList& out) {
   Machine& m = impl_->machine;
   CLUSTERAGENT_ASSERT(now >= m.now);
+  if (m.announcement.is_over) return;
   m.now = now;
   m.out = &out;
   m.detail.clear();
@@ -487,6 +503,7 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
     m.awake_since = now;
   }
   if (now - m.due_at >= m.policy.timeout / 2) note_stall(m);
+  arm_resumed(m);
   check_permit(m);
   std::visit(Handler{m}, event);
   try_again_what_is_due(m);
@@ -497,7 +514,9 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   check_confirmation(m);
   track_peer_loss(m);
   update_sync_set(m);
+  advance_maintenance(m);
   settle(m);
+  advance_announcement(m);
   send_due_beats(m);
   ask_witness_if_due(m);
   ask_ping_if_due(m);
@@ -510,12 +529,15 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
 
 std::optional<Instant> Cluster::next_deadline() const {
   const Machine& m = impl_->machine;
+  if (m.announcement.is_over) return std::nullopt;
   Instant earliest = m.next_beat_at;
   if (const auto verdict = m.judge.next_deadline(m.now)) earliest = std::min(earliest, *verdict);
   if (const auto fact = next_fact_deadline(m)) earliest = std::min(earliest, *fact);
   if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
   if (const auto ask = next_ping_deadline(m)) earliest = std::min(earliest, *ask);
   if (const auto word = next_lan_deadline(m)) earliest = std::min(earliest, *word);
+  if (const auto end = next_announcement_deadline(m)) earliest = std::min(earliest, *end);
+  if (const auto end = next_maintenance_deadline(m)) earliest = std::min(earliest, *end);
   return earliest;
 }
 

@@ -17,6 +17,7 @@
 
 #include "agent/core/actions.hpp"
 #include "agent/core/events.hpp"
+#include "agent/core/handover.hpp"
 #include "agent/core/types.hpp"
 #include "agent/core/view.hpp"
 
@@ -25,6 +26,8 @@ namespace clusteragent::core {
 class Cluster {
  public:
   Cluster(Policy policy, const DurableState& durable, Instant now);
+  /// Goes on where a former life stopped; only where may_resume() says so. `left.until`: of the permit that now lives.
+  Cluster(Policy policy, const DurableState& durable, Instant now, const Handover& left);
   ~Cluster();
   Cluster(Cluster&&) noexcept;
   Cluster& operator=(Cluster&&) noexcept;

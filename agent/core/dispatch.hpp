@@ -17,6 +17,7 @@ struct Ports {
   WatchPort& watch;
   WitnessPort& witness;
   ProviderPort& provider;
+  HandoverPort& handover;
   OperatorPort& operators;
 };
 
@@ -58,6 +59,8 @@ inline void dispatch(const Action& action, const Ports& ports) {
           ports.provider.allow_solo(typed);
         else if constexpr (std::is_same_v<T, ReleaseData>)
           ports.provider.release(typed);
+        else if constexpr (std::is_same_v<T, HandOver>)
+          ports.handover.hand_over(typed);
         else if constexpr (std::is_same_v<T, Reply>)
           ports.operators.reply(typed);
         else if constexpr (std::is_same_v<T, Note>)

@@ -15,6 +15,11 @@ void request_persist(Machine& m) {
   // The rest of the restart window shrinks all the time; by itself it is not worth a write.
   DurableState reference = m.durable;
   reference.restart_window_left = m.desired.restart_window_left;
+  // So does the rest of maintenance; that it has begun or ended is.
+  m.desired.maintenance_left = maintenance_left(m);
+  const bool had_maintenance = reference.maintenance_left > Duration::zero();
+  const bool has_maintenance = m.desired.maintenance_left > Duration::zero();
+  if (had_maintenance == has_maintenance) reference.maintenance_left = m.desired.maintenance_left;
   if (m.persist_token || m.desired == reference) return;
   m.persist_token = make_token(m);
   m.persist_in_flight = m.desired;

@@ -58,6 +58,7 @@ struct OperatorRequest {
   std::string identity;      // of `-i`: a script or checker asked, not the administrator; empty: the administrator
   std::string asked_by;      // for the log: user name or SYSTEM
   bool is_shutdown = false;  // stop because the agent or the machine goes down: the module starts again with the agent
+  Duration lasts{};          // of maintenance_on
 };
 /// An authenticated, fresh answer of the witness to the ask of that number.
 struct WitnessAnswered {
@@ -81,7 +82,7 @@ struct ProviderBehind {
 struct DeadlineReached {};
 
 using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged,
-                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered, LanWordHeard,
-                           ProviderSynced, ProviderBehind, DeadlineReached>;
+                           VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered,
+                           LanWordHeard, ProviderSynced, ProviderBehind, DeadlineReached>;
 
 }  // namespace clusteragent::core

@@ -58,7 +58,7 @@ bool peer_does_not_lead(const Machine& m) {
   // Not agreed with the peer: that takes the witness's vote.
   if (m.policy.has_witness && !witness_allows(m)) return false;
   if (guard_released(m)) return true;
-  if (m.judge.is_silent(m.now) && ping_allows(m)) return true;
+  if (m.judge.is_silent(m.now) && ping_allows(m)) return !holds_back(m);
   const bool was_harmless = m.peer && !is_primary(m.peer->state) && !m.peer->holds_vip && !m.peer->runs_service;
   return m.judge.is_process_gone(m.now) && was_harmless;
 }
@@ -106,6 +106,8 @@ Facts gather_facts(const Machine& m) {
   f.is_held_back_by_lan = is_held_back_by_lan(m);
   f.is_forestalled_on_lan = is_forestalled_on_lan(m);
   f.is_news_from_lan = f.is_held_back_by_lan && f.peer_is_lost && !m.lan.is_noted;
+  f.is_frozen = is_frozen(m);
+  f.peer_is_excused = peer_is_excused(m);
   f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
   f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;
   const Epoch own_epoch = std::max(m.tenure.epoch, highest_epoch_of(m.desired));

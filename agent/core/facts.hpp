@@ -16,6 +16,7 @@ struct Facts {
   bool is_forestalled_on_lan = false;    // ... while this node is on its way and has taken nothing yet
   bool is_news_from_lan = false;         // ... and the operator has not been told
   bool peer_is_second = false;           // alive and in SECOND
+  bool peer_is_excused = false;          // its silence is announced: its agent is being restarted
   bool peer_can_take_over = false;       // alive, SECOND and promotable
   bool peer_holds_newer_record = false;
   bool is_superseded = false;  // the other node was elected after this one, and has writes that this one lacks
@@ -51,6 +52,7 @@ struct Facts {
   bool guard_released = false;         // the peer's guard said so
   bool peer_stays_away = false;        // alive, not primary and not about to be
   Destination destination = Destination::electing;  // of a leaving phase
+  bool is_frozen = false;                           // in maintenance nothing moves by itself
   // The event
   bool is_administrator = false;  // the request carries no -i identity
   bool budget_allows = false;     // maxloop

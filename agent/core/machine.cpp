@@ -70,6 +70,8 @@ Machine::Machine(Policy given, const DurableState& loaded, Instant at)
   holds_vip = loaded.was_primary && policy.has_vip;
   tenure.is_revoked = true;
   lan.next_number = policy.jitter_seed;
+  if (loaded.promise_left > Duration::zero()) announcement.hold_until = at + loaded.promise_left;
+  load_maintenance(*this, loaded);
   for (const auto& name : policy.checked_interfaces) links[name] = LinkState{true, at};
 }
 
@@ -170,7 +172,9 @@ BlockReason why_not_promotable(const Machine& m) {
   if (!links_are_up(m)) return BlockReason::interface_down;
   if (m.operator_hold) return BlockReason::operator_hold;
   if (secondary_phases.contains(m.phase) && !m.policy.failover) return BlockReason::failover_off;
-  if (waiting_phases.contains(m.phase)) return m.waiting.block;
+  if (waiting_phases.contains(m.phase) && m.waiting.block != BlockReason::none) return m.waiting.block;
+  const bool would_lead = waiting_phases.contains(m.phase) || secondary_phases.contains(m.phase);
+  if (would_lead && is_frozen(m)) return BlockReason::maintenance;
   return BlockReason::none;
 }
 

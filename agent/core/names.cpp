@@ -48,6 +48,12 @@ std::string_view name_of(Verb verb) {
       return "prim";
     case Verb::second:
       return "second";
+    case Verb::hand_over:
+      return "hand-over";
+    case Verb::maintenance_on:
+      return "maintenance-on";
+    case Verb::maintenance_off:
+      return "maintenance-off";
   }
   CLUSTERAGENT_ASSERT(false);
 }
@@ -132,6 +138,8 @@ std::string_view name_of(BlockReason reason) {
       return "service_failed";
     case BlockReason::operator_hold:
       return "operator_hold";
+    case BlockReason::maintenance:
+      return "maintenance";
     case BlockReason::no_quorum:
       return "no_quorum";
     case BlockReason::fence_failed:
@@ -168,6 +176,8 @@ std::string_view describe(BlockReason reason) {
       return "the application failed to start here";
     case BlockReason::operator_hold:
       return "the operator asked for the secondary role (clusteragent prim overrides)";
+    case BlockReason::maintenance:
+      return "maintenance is on: nothing moves by itself";
     case BlockReason::no_quorum:
       return "the other node is not heard and the witness does not vote for this one";
     case BlockReason::fence_failed:

@@ -72,6 +72,12 @@ class ProviderPort {
   virtual void release(const ReleaseData&) = 0;  // answered by ActionFinished
 };
 
+class HandoverPort {
+ public:
+  virtual ~HandoverPort() = default;
+  virtual void hand_over(const HandOver&) = 0;  // answered by ActionFinished, after which the process ends
+};
+
 class OperatorPort {
  public:
   virtual ~OperatorPort() = default;

@@ -58,6 +58,9 @@ struct DurableState {
   bool was_primary = false;        // this node was primary when it was last written
   std::uint32_t restarts_used = 0;
   Duration restart_window_left{};  // of loop_interval, as of the last write
+  Duration promise_left{};  // this node waits so long for the peer's agent; counted anew from each start of its own
+  std::uint64_t maintenance_number = 0;  // of the newest word about it, see maintenance.hpp
+  Duration maintenance_left{};           // as of the last write; zero: none
   friend bool operator==(const DurableState&, const DurableState&) = default;
 };
 
@@ -78,6 +81,7 @@ enum class BlockReason : std::uint8_t {
   first_start = 12,       // no node was ever primary: the operator says which one has the data
   undecided = 13,         // whether this node's last proposal became a record is known to others only
   isolated = 14,          // the peer is lost and no ping target answers
+  maintenance = 15,       // nothing moves by itself; from version 2 of the wire on
 };
 
 /// What every heartbeat says. State-based: each one is complete, so loss, repetition and reordering do no harm.
@@ -104,9 +108,24 @@ struct PeerStatus {
   std::uint64_t wish_id = 0;  // a command for the receiver (swap asked on the secondary); 0: none
   std::uint64_t granted_wish_id = 0;  // the newest wish of the receiver that the sender has taken up
   std::uint64_t config_hash = 0;
+  Duration restarts_for{};  // the sender's agent may be gone for so long, and leaves everything running
+  Duration waits_for{};     // the sender promises the receiver, which restarts, to leave its role to it for so long
+  std::uint64_t maintenance_number = 0;  // of the newest word about it that the sender knows
+  Duration maintenance_left{};           // zero: no maintenance
 };
 
-enum class Verb : std::uint8_t { start, stop, restart, stopstart, swap, prim, second };
+enum class Verb : std::uint8_t {
+  start,
+  stop,
+  restart,
+  stopstart,
+  swap,
+  prim,
+  second,
+  hand_over,
+  maintenance_on,
+  maintenance_off
+};
 
 enum class ScriptKind : std::uint8_t {
   prestart,
@@ -144,9 +163,10 @@ struct Policy {
   std::uint32_t restarts_max = 3;                    // maxloop
   Duration restart_window = std::chrono::hours{24};  // loop_interval; 0 disables the budget
   Duration start_limit = std::chrono::seconds{300};
-  Duration stop_limit = std::chrono::seconds{300};   // nicestoptimeout
-  Duration force_limit = std::chrono::seconds{300};  // forcestoptimeout
-  Duration fence_limit = std::chrono::seconds{60};   // fencetimeout
+  Duration stop_limit = std::chrono::seconds{300};    // nicestoptimeout
+  Duration force_limit = std::chrono::seconds{300};   // forcestoptimeout
+  Duration restart_grace = std::chrono::seconds{10};  // how long an announced restart of the agent may take
+  Duration fence_limit = std::chrono::seconds{60};    // fencetimeout
   bool has_vip = true;
   bool asks_ping = false;  // a node that loses its peer goes on alone only when an address answers, see ping_check.hpp
   bool has_witness = false;   // a third voter: two of the three votes are needed, see voter.hpp

@@ -72,6 +72,7 @@ PeerView view_peer(const Machine& m) {
   view.is_silent = !m.peer || m.judge.is_silent(m.now);
   view.is_process_gone = m.judge.is_process_gone(m.now);
   view.is_incompatible = m.peer_is_incompatible;
+  view.away_until = m.announcement.peer_away_until;
   if (!m.peer) return view;
   view.was_ever_heard = true;
   view.last_heard = m.peer_heard_at;
@@ -118,6 +119,11 @@ View make_view(const Machine& m) {
   view.role_changes = m.role_changes.hold_down.changes(m.now);
   view.role_changes_window = m.role_changes.hold_down.window();
   view.held_until = m.role_changes.hold_down.until(m.now);
+  if (holds_back(m)) view.promised_to_wait_until = m.announcement.hold_until;
+  if (in_maintenance(m)) view.maintenance_until = m.maintenance.until;
+  view.maintenance_said_on = NodeId{static_cast<std::uint8_t>(m.maintenance.number & 1U)};
+  view.is_maintenance_agreed = is_maintenance_agreed(m);
+  view.left_alone = m.maintenance.left_alone;
   view.peer = view_peer(m);
   view.witness = view_witness(m);
   if (peer_alive(m)) view.config_matches = m.peer->config_hash == m.policy.config_hash;

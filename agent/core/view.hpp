@@ -10,12 +10,13 @@ namespace clusteragent::core {
 
 struct PeerView {
   bool was_ever_heard = false;
-  bool is_silent = true;         // nothing heard for the timeout, or its process is known to be gone
-  bool is_process_gone = false;  // its kernel says that no agent listens
-  bool is_deaf_to_us = false;    // it hears nothing from this node although this node hears it (one-way cut)
-  bool is_incompatible = false;  // speaks another protocol version
-  Instant last_heard;            // meaningful when was_ever_heard
-  PeerStatus status;             // as last heard
+  bool is_silent = true;              // nothing heard for the timeout, or its process is known to be gone
+  bool is_process_gone = false;       // its kernel says that no agent listens
+  bool is_deaf_to_us = false;         // it hears nothing from this node although this node hears it (one-way cut)
+  bool is_incompatible = false;       // speaks another protocol version
+  Instant last_heard;                 // meaningful when was_ever_heard
+  PeerStatus status;                  // as last heard
+  std::optional<Instant> away_until;  // it announced a restart of its agent
 };
 
 struct WitnessView {
@@ -48,8 +49,13 @@ struct View {
   std::optional<Instant> restart_window_ends;
   std::size_t role_changes = 0;  // that this node made by itself, within role_changes_window
   Duration role_changes_window{};
-  std::optional<Instant> held_until;   // no voluntary move before; nullopt: nothing is held
-  std::optional<bool> config_matches;  // nullopt while the peer is unknown
+  std::optional<Instant> held_until;              // no voluntary move before; nullopt: nothing is held
+  std::optional<bool> config_matches;             // nullopt while the peer is unknown
+  std::optional<Instant> promised_to_wait_until;  // for the next life of the peer's agent
+  std::optional<Instant> maintenance_until;
+  NodeId maintenance_said_on;          // meaningful in maintenance
+  bool is_maintenance_agreed = false;  // the peer knows of it
+  std::string left_alone;              // the failure that maintenance does nothing about; empty: none
   PeerView peer;
   WitnessView witness;
 };

@@ -99,6 +99,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
   // The socket first: it also keeps a second agent of the same module out, before anything of the first is touched.
   if (const Status opened = agent->open_control(); !opened) return opened.error();
   agent->open_keys();
+  agent->take_over_from_former_life();
   if (const Status opened = agent->open_transport(); !opened) return opened.error();
   if (const Status opened = agent->open_witness(); !opened) return opened.error();
   if (const Status opened = agent->open_vip(); !opened) return opened.error();
@@ -109,6 +110,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
                                     [raw = agent.get()](core::Event event) { raw->deliver(std::move(event)); });
   agent->open_guard();
   agent->build_driver();
+  if (const Status settled = agent->settle_former_life(); !settled) return settled.error();
   return agent;
 }
 
@@ -167,8 +169,10 @@ Status Agent::open_vip() {
     addresses_.push_back(address.address.to_string());
   }
   checked_interfaces_ = mapped->checked_interfaces;
-  mapped->voice = vip::LanVoice{setup_.self, wire::derive_key(setup_.key, wire::Purpose::lan, setup_.module)};
+  mapped->voice =
+      vip::LanVoice{setup_.self, wire::derive_key(keys_->accepted().front(), wire::Purpose::lan, setup_.module)};
   mapped->on_removal_plan = [this](std::vector<platform::KernelMessage> removal) { plan_guard(std::move(removal)); };
+  mapped->adopts = resumed_ && resumed_->holds_vip;
   auto opened = vip::VirtualIp::open(io_, std::move(*mapped), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   vip_ = std::move(*opened);
@@ -179,7 +183,8 @@ Status Agent::open_vip() {
 }
 
 void Agent::open_permit(const fence::Addresses& addresses) {
-  auto opened = fence::KernelPermit::open(setup_.module, addresses);
+  auto opened = fence::KernelPermit::open(
+      setup_.module, addresses, resumed_ && resumed_->holds_vip ? std::optional{resumed_->until} : std::nullopt);
   if (!opened) {
     warnings_.push_back(fence::describe_margin_without_nftables(opened.error(), vip::Options{}.lifetime));
     log::critical("fence", "{}", warnings_.back());
@@ -226,9 +231,12 @@ void Agent::build_driver() {
   core::VipPort& vip = vip_ ? static_cast<core::VipPort&>(*vip_) : *no_vip_;
   core::WatchPort& watch = watch_ ? static_cast<core::WatchPort&>(*watch_) : no_watch();
   core::WitnessPort& witness = witness_ ? static_cast<core::WitnessPort&>(*witness_) : no_witness();
+  const Instant now = platform::boottime_now();
+  core::Cluster cluster = resumed_ ? core::Cluster{std::move(policy), setup_.durable, now, *resumed_}
+                                   : core::Cluster{std::move(policy), setup_.durable, now};
   driver_ = std::make_unique<Driver>(
-      io_, core::Cluster{std::move(policy), setup_.durable, platform::boottime_now()},
-      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, no_provider(), *this},
+      io_, std::move(cluster),
+      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, no_provider(), *this, *this},
       [this] { transport_->drain(); }, [this] { after_step(); });
 }
 
@@ -241,7 +249,7 @@ void Agent::start() {
              setup_.node_name(), setup_.durable.record.epoch.value());
   const auto boot = setup_.config.service.boot;
   const bool starts = boot == config::Boot::on || (boot != config::Boot::off && setup_.durable.is_wanted);
-  if (starts) {
+  if (starts && !resumed_) {
     core::OperatorRequest request;
     request.verb = core::Verb::start;
     request.identity = "SYSTEM at boot time";
@@ -252,10 +260,12 @@ void Agent::start() {
 }
 
 void Agent::shut_down() {
+  if (is_handed_over_) return;  // the service manager's stop follows its own ExecStop
   if (is_shutting_down_) {
     io_.stop();
     return;
   }
+  if (hands_over_in_maintenance()) return;
   is_shutting_down_ = true;
   service_manager_.stopping();
   core::OperatorRequest request;
@@ -330,6 +340,7 @@ Json Agent::own_status() const {
   json["warnings"] = warnings_;
   add_key_status(json);
   add_witness_status(json, view.witness, now);
+  add_maintenance_status(json, view, now);
   return json;
 }
 
@@ -353,6 +364,14 @@ Json Agent::status() const {
 }
 
 void Agent::reply(const core::Reply& reply) {
+  if (parting_ == reply.request) {
+    parting_.reset();
+    if (!reply.is_accepted) {
+      log::critical("heart", "in spite of maintenance the module is stopped: {}", reply.message);
+      boost::asio::post(io_, [this] { shut_down(); });
+    }
+    return;
+  }
   control_->reply(reply);
 }
 

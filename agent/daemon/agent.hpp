@@ -23,7 +23,7 @@
 
 namespace clusteragent::daemon {
 
-class Agent : private core::OperatorPort {
+class Agent : private core::OperatorPort, private core::HandoverPort {
  public:
   static Result<std::unique_ptr<Agent>> build(boost::asio::io_context& io, Setup setup, std::string agent_binary);
   ~Agent() override;
@@ -58,6 +58,15 @@ class Agent : private core::OperatorPort {
   void plan_guard(std::vector<platform::KernelMessage> removal);
   void tell_guard(const core::View& view);
   void end_guard();
+  // agent_handover.cpp
+  std::string handover_path() const;
+  std::string configured_addresses() const;
+  void take_over_from_former_life();
+  Status settle_former_life();
+  void hand_over(const core::HandOver& wanted) override;
+  void end_after_handover();
+  bool hands_over_in_maintenance();
+  void add_maintenance_status(control::Json& status, const core::View& view, Instant now) const;
   void build_driver();
 
   void reply(const core::Reply& reply) override;
@@ -97,6 +106,10 @@ class Agent : private core::OperatorPort {
   std::string last_status_line_;
   Epoch scripts_epoch_{};
   bool is_shutting_down_ = false;
+  bool is_handed_over_ = false;
+  bool has_asked_to_part_ = false;
+  std::optional<RequestId> parting_;       // the handover that SIGTERM in maintenance asked for
+  std::optional<core::Handover> resumed_;  // what the former life left
 };
 
 }  // namespace clusteragent::daemon

@@ -40,9 +40,8 @@ Status Agent::open_etcd(const config::EtcdConfig& configured) {
   for (const config::EtcdEndpoint& endpoint : configured.endpoints) {
     options.endpoints.push_back({endpoint.url, endpoint.address.text(), endpoint.port, endpoint.is_secure});
   }
-  // Several clusters may share an etcd: as with our own witness, the key tells them apart.
-  options.conversation.key =
-      fmt::format("{}/{:016x}/{}", configured.prefix, wire::witness_key_id(setup_.key), setup_.module);
+  // Not by the cluster key: while it is being changed the two nodes would each have a register of their own.
+  options.conversation.key = fmt::format("{}/{}", configured.prefix, setup_.module);
   options.conversation.self = setup_.self;
   options.conversation.lease = setup_.config.heart.timeout;
   options.ca_file = configured.ca_file;

@@ -9,6 +9,7 @@ core::Policy make_policy(const config::ModuleConfig& module, const config::Clust
   policy.node_names = {cluster.name_of(NodeId{0}), cluster.name_of(NodeId{1})};
   policy.pulse = module.heart.pulse;
   policy.timeout = module.heart.timeout;
+  policy.restart_grace = module.heart.restart_grace;
   policy.failover = module.service.failover;
   policy.default_primary = module.service.default_primary_id;
   policy.restarts_max = module.service.maxloop;

@@ -91,6 +91,8 @@ std::string encode_state(const core::DurableState& state) {
   }
   text += fmt::format("is_wanted={:d}\nwas_primary={:d}\nrestarts_used={}\nrestart_window_left_ns={}\n",
                       state.is_wanted, state.was_primary, state.restarts_used, state.restart_window_left.count());
+  text += fmt::format("promise_left_ns={}\nmaintenance_number={}\nmaintenance_left_ns={}\n", state.promise_left.count(),
+                      state.maintenance_number, state.maintenance_left.count());
   text += fmt::format("{}{}\n", checksum_key, checksum_of(text));
   return text;
 }
@@ -118,6 +120,8 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
   int is_wanted = 0;
   int was_primary = 0;
   std::int64_t window_left = 0;
+  std::int64_t promise_left = 0;
+  std::int64_t maintenance_left = 0;
   core::DurableState state;
   const auto record = read_record(values, "");
   const bool complete = record && read_number(values, "is_wanted", is_wanted) &&
@@ -126,12 +130,20 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
                         read_number(values, "restart_window_left_ns", window_left);
   const bool has_proposal = values.contains("proposal_epoch");
   if (has_proposal) state.proposal = read_record(values, "proposal_");
-  const bool is_sane = complete && window_left >= 0 && (!has_proposal || state.proposal);
+  // A version before announced restarts did not write these.
+  const bool is_older = !values.contains("promise_left_ns");
+  const bool is_rest_read = is_older || (read_number(values, "promise_left_ns", promise_left) &&
+                                         read_number(values, "maintenance_number", state.maintenance_number) &&
+                                         read_number(values, "maintenance_left_ns", maintenance_left));
+  const bool is_sane = complete && is_rest_read && window_left >= 0 && promise_left >= 0 && maintenance_left >= 0 &&
+                       (!has_proposal || state.proposal);
   if (!is_sane) return damaged(path, "a value is missing or impossible");
   state.record = *record;
   state.is_wanted = is_wanted != 0;
   state.was_primary = was_primary != 0;
   state.restart_window_left = Duration{window_left};
+  state.promise_left = Duration{promise_left};
+  state.maintenance_left = Duration{maintenance_left};
   return state;
 }
 

@@ -56,6 +56,9 @@ class Guard {
 
   // Acts
   void agent_died();
+  void act_on_death();
+  void look_for_successor();
+  void give_up_waiting();
   bool drop_addresses();
   void stop_service();
   void check_stop();
@@ -71,6 +74,7 @@ class Guard {
   bool is_configured_ = false;
   bool is_armed_ = false;
   bool is_agent_dead_ = false;
+  bool awaits_successor_ = false;  // the agent ended on purpose; its next life has until handover_until_
   bool is_over_ = false;
   bool is_dropped_ = false;  // since the permit ran out
   bool is_stopped_ = false;  // the stop command has run since then
@@ -79,6 +83,10 @@ class Guard {
   std::int64_t stop_after_ = forever;
   std::int64_t stop_limit_ = 0;
   std::int64_t lock_retry_ = forever;
+  std::int64_t handover_until_ = 0;
+  const char* handover_path_ = "";
+  const char* handover_taken_ = "";
+  int handover_watch_ = -1;
   const char* lock_path_ = "";
   GuardPermitMessage permit_;
   pid_t stop_process_ = -1;
@@ -92,6 +100,7 @@ class Guard {
   Storage config_;
   Storage plan_;
   Storage release_;
+  Storage handover_;
   GuardReport report_;
 };
 
@@ -116,21 +125,23 @@ int Guard::run(int descriptor) {
 }
 
 void Guard::wait() {
-  pollfd watched[3] = {{is_agent_dead_ ? -1 : agent_, POLLIN, 0},
+  pollfd watched[4] = {{is_agent_dead_ ? -1 : agent_, POLLIN, 0},
                        {is_agent_dead_ ? -1 : agent_pidfd_, POLLIN, 0},
-                       {stop_pidfd_, POLLIN, 0}};
+                       {stop_pidfd_, POLLIN, 0},
+                       {handover_watch_, POLLIN, 0}};
   const std::int64_t deadline = next_deadline();
   timespec left{};
   if (deadline != forever) {
     const std::int64_t wait_ns = std::max<std::int64_t>(deadline - boottime_nanoseconds(), 0);
     left = {wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
   }
-  const int ready = ::ppoll(watched, 3, deadline == forever ? nullptr : &left, nullptr);
+  const int ready = ::ppoll(watched, 4, deadline == forever ? nullptr : &left, nullptr);
   // Its process is gone although the socket lives: something it started has inherited the other end.
   if (ready > 0 && watched[1].revents != 0) {
     receive();  // its last words come first: a goodbye makes the death a clean one
     agent_died();
   }
+  if (ready > 0 && watched[3].revents != 0) look_for_successor();
 }
 
 /// Everything that has arrived is looked at before time is: a permit that waits in the socket is in time.
@@ -168,6 +179,16 @@ void Guard::take(std::span<const std::byte> message) {
     case ToGuard::goodbye:
       is_over_ = true;
       break;
+    case ToGuard::handover: {
+      keep(handover_);
+      GuardReader in{handover_.message()};
+      in.number<ToGuard>();
+      handover_until_ = in.number<std::int64_t>();
+      handover_path_ = in.string();
+      handover_taken_ = in.string();
+      if (!in.is_whole()) handover_until_ = 0;
+      break;
+    }
   }
 }
 
@@ -220,6 +241,7 @@ void Guard::report(ToAgent kind, int value) {
 
 std::int64_t Guard::next_deadline() const {
   std::int64_t next = std::min(lock_retry_, stop_deadline_);
+  if (awaits_successor_) return std::min(next, handover_until_);
   if (is_agent_dead_ || !is_configured_) return next;
   if (holds(holds_vip) && !is_dropped_) next = std::min(next, sum(permit_.until, drop_after_));
   if (holds(holds_service) && !is_stopped_ && stop_process_ < 0) next = std::min(next, sum(permit_.until, stop_after_));
@@ -229,6 +251,7 @@ std::int64_t Guard::next_deadline() const {
 void Guard::act_on_time(std::int64_t now) {
   if (is_over_) return;
   if (now >= lock_retry_) try_lock();
+  if (awaits_successor_ && now >= handover_until_) give_up_waiting();
   if (now >= stop_deadline_ && stop_process_ > 0) {
     if (is_stop_killed_) {
       say(nullptr, 0, "the stop command does not die; nobody can say whether the application runs");
@@ -264,6 +287,35 @@ void Guard::agent_died() {
     is_over_ = true;
     return;
   }
+  // A stall before the end has begun to stop things already.
+  if (boottime_nanoseconds() < handover_until_ && !is_dropped_ && !is_stopped_) {
+    awaits_successor_ = true;
+    handover_watch_ = watch_file(handover_path_);
+    return look_for_successor();
+  }
+  act_on_death();
+}
+
+/// The file is gone once the next life's own guard knows everything.
+void Guard::look_for_successor() {
+  drain_watch(handover_watch_);
+  if (awaits_successor_ && !has_file(handover_path_) && !has_file(handover_taken_)) is_over_ = true;
+}
+
+/// Whoever removes the file acts: either this guard or the next life of the agent, never both.
+void Guard::give_up_waiting() {
+  awaits_successor_ = false;
+  const bool was_there = take_file(handover_path_);
+  const bool was_taken = take_file(handover_taken_);
+  if (!was_there && !was_taken) {
+    is_over_ = true;
+    return;
+  }
+  say(nullptr, 0, "the agent handed over and its next life did not come in time");
+  act_on_death();
+}
+
+void Guard::act_on_death() {
   if (!drop_addresses()) has_failed_ = true;
   say(nullptr, 0, "the agent is dead: virtual IP removed");
   if (stop_process_ > 0) return;  // under way since the agent stood still; its end goes on from here

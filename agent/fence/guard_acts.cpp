@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -137,6 +138,27 @@ bool send_datagram(std::span<const std::byte> address, std::span<const std::byte
       ::sendto(socket, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&to), length) >= 0;
   ::close(socket);
   return is_sent;
+}
+
+int watch_file(const char* path) {
+  const int descriptor = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (descriptor < 0) return -1;
+  if (::inotify_add_watch(descriptor, path, IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) >= 0) return descriptor;
+  ::close(descriptor);
+  return -1;
+}
+
+void drain_watch(int descriptor) {
+  static char news[4096];
+  while (::read(descriptor, news, sizeof news) > 0) continue;
+}
+
+bool has_file(const char* path) {
+  return ::access(path, F_OK) == 0;
+}
+
+bool take_file(const char* path) {
+  return ::unlink(path) == 0;
 }
 
 pid_t start_command(const StopCommand& command) {

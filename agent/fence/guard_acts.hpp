@@ -32,6 +32,14 @@ int send_kernel_message(const GuardSockets& sockets, int protocol, std::span<con
 /// False while the port cannot be had, or nothing can be sent: worth another attempt.
 bool send_datagram(std::span<const std::byte> address, std::span<const std::byte> datagram);
 
+/// Readable when the file is renamed, removed or written; -1: it cannot be watched.
+int watch_file(const char* path);
+/// Forgets what a watch has said.
+void drain_watch(int descriptor);
+bool has_file(const char* path);
+/// True: it was there and this call has removed it.
+bool take_file(const char* path);
+
 /// Starts the command in its own process group, without the guard's privileges of memory and priority. -1: errno says
 /// why.
 pid_t start_command(const StopCommand& command);

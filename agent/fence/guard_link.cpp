@@ -254,6 +254,12 @@ void GuardLink::update(const GuardState& state) {
   impl_->mark(Dirty::permit);
 }
 
+bool GuardLink::hand_over(Instant until, const std::string& path) {
+  if (!impl_->socket.is_open() || impl_->dirty != 0) return false;
+  const GuardMessage message = handover_message(until, path);
+  return ::send(impl_->socket.native_handle(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
 void GuardLink::say_goodbye() {
   if (impl_->socket.is_open()) {
     const GuardMessage message = goodbye_message();

@@ -43,6 +43,9 @@ struct ReleaseDatagram {
   std::vector<std::byte> bytes;
 };
 
+/// Under this name a next life keeps the file from being taken as left alone, until its own guard knows everything.
+inline constexpr const char* handover_taken_suffix = ".taken";
+
 struct GuardState {
   Epoch epoch;
   Instant until;           // of the permit
@@ -76,6 +79,10 @@ class GuardLink {
   void set_release(Epoch epoch, std::vector<ReleaseDatagram> datagrams);
   /// At every renewal, and at every change.
   void update(const GuardState& state);
+  /// Whoever removes the file at `path` (or at that name with handover_taken_suffix) decides: a next life of the agent,
+  /// then this guard ends quietly; or the guard at `until`, which then acts as on the agent's death. False: it could
+  /// not be told.
+  bool hand_over(Instant until, const std::string& path);
   /// The guard ends quietly and does nothing.
   void say_goodbye();
 

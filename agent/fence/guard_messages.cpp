@@ -8,7 +8,10 @@ namespace {
 
 class Writer {
  public:
-  explicit Writer(ToGuard kind) { number(kind); }
+  explicit Writer(ToGuard kind) {
+    message_.reserve(usual_bytes);
+    number(kind);
+  }
 
   template <typename Number>
   Writer& number(Number value) {
@@ -32,6 +35,7 @@ class Writer {
     message_.insert(message_.end(), first, first + size);
     return *this;
   }
+  static constexpr std::size_t usual_bytes = 1024;
   GuardMessage message_;
 };
 
@@ -81,6 +85,10 @@ GuardMessage permit_message(const GuardState& state) {
 
 GuardMessage goodbye_message() {
   return Writer{ToGuard::goodbye}.take();
+}
+
+GuardMessage handover_message(Instant until, const std::string& path) {
+  return Writer{ToGuard::handover}.number(until.nanoseconds()).string(path).string(path + handover_taken_suffix).take();
 }
 
 std::optional<GuardReport> parse_report(std::span<const std::byte> message) {

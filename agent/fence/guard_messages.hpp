@@ -15,6 +15,7 @@ GuardMessage plan_message(const std::vector<platform::KernelMessage>& plan);
 GuardMessage release_message(Epoch epoch, const std::vector<ReleaseDatagram>& datagrams);
 GuardMessage permit_message(const GuardState& state);
 GuardMessage goodbye_message();
+GuardMessage handover_message(Instant until, const std::string& path);
 
 /// nullopt: no report of this protocol.
 std::optional<GuardReport> parse_report(std::span<const std::byte> message);

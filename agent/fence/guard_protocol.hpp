@@ -7,7 +7,7 @@
 
 namespace clusteragent::fence {
 
-inline constexpr std::uint32_t guard_protocol_version = 1;
+inline constexpr std::uint32_t guard_protocol_version = 2;
 // Where the guard finds its socket.
 inline constexpr int guard_descriptor = 3;
 // The largest message: a plan for 64 addresses, or the stop command with its environment. Below the default socket
@@ -22,6 +22,8 @@ enum class ToGuard : std::uint32_t {
   release = 3,  // epoch u64, count u32, then of each: socket address bytes, datagram bytes
   permit = 4,   // GuardPermitMessage
   goodbye = 5,
+  handover = 6,  // until i64, path, path when taken: the agent ends on purpose; act at `until` unless the file there is
+                 // gone by then
 };
 // Strings and bytes are u32 length and content; strings are closed by a zero that counts.
 

@@ -44,11 +44,12 @@ KernelPermit::~KernelPermit() {
   stop();
 }
 
-Result<std::unique_ptr<KernelPermit>> KernelPermit::open(const std::string& module, const Addresses& addresses) {
+Result<std::unique_ptr<KernelPermit>> KernelPermit::open(const std::string& module, const Addresses& addresses,
+                                                         std::optional<Instant> until) {
   auto socket = NetlinkSocket::open(NETLINK_NETFILTER);
   if (!socket) return socket.error();
   const std::string table = table_name(module);
-  const int code = socket->transact(creation_batch(table, addresses));
+  const int code = socket->transact(creation_batch(table, addresses, until ? timeout_for(*until) : milliseconds{0}));
   if (code != 0) return refusal(code, table);
   std::unique_ptr<KernelPermit> permit{new KernelPermit{table, addresses, std::move(socket).value()}};
   KernelPermit* const self = permit.get();
@@ -75,6 +76,12 @@ void KernelPermit::post(Instant until) {
 void KernelPermit::settle() {
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [this] { return (!wanted_ && !is_working_) || is_stopping_; });
+}
+
+bool KernelPermit::settle_within(Duration limit) {
+  std::unique_lock lock{mutex_};
+  const bool is_settled = changed_.wait_for(lock, limit, [this] { return (!wanted_ && !is_working_) || is_stopping_; });
+  return is_settled && !is_refused_;
 }
 
 void KernelPermit::work() {

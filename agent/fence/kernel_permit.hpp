@@ -32,8 +32,10 @@ struct PermitStatistics {
 
 class KernelPermit final : public core::PermitPort {
  public:
-  /// Makes the rules for this module; the addresses are mute from here on.
-  static Result<std::unique_ptr<KernelPermit>> open(const std::string& module, const Addresses& addresses);
+  /// Makes the rules for this module; the addresses are mute from here on, or live until `until` and no longer,
+  /// whatever a former life of the agent asked for.
+  static Result<std::unique_ptr<KernelPermit>> open(const std::string& module, const Addresses& addresses,
+                                                    std::optional<Instant> until = {});
   ~KernelPermit() override;
   KernelPermit(const KernelPermit&) = delete;
   KernelPermit& operator=(const KernelPermit&) = delete;
@@ -43,6 +45,8 @@ class KernelPermit final : public core::PermitPort {
 
   /// Waits until every note so far is carried out; for a clean stop and for tests.
   void settle();
+  /// The same for at most so long; false: the kernel has not taken the newest note, or refused it.
+  bool settle_within(Duration limit);
   /// Ends the thread and takes the rules away: the addresses are ordinary again.
   Status remove();
 

@@ -306,7 +306,7 @@ std::string table_name(const std::string& module) {
   return name;
 }
 
-Batch creation_batch(const std::string& table, const Addresses& addresses) {
+Batch creation_batch(const std::string& table, const Addresses& addresses, std::chrono::milliseconds permit) {
   BatchWriter batch;
   for (const std::uint16_t family : families_of(addresses)) {
     // Adding first makes the removal succeed whether or not a former life left the table.
@@ -321,6 +321,7 @@ Batch creation_batch(const std::string& table, const Addresses& addresses) {
     add_set(batch, site, table, site.half.virtual_set, 0);
     add_elements(batch, site, table, site.half.virtual_set, addresses, {});
     add_set(batch, site, table, site.half.permit_set, NFT_SET_TIMEOUT);
+    if (permit.count() > 0) add_elements(batch, site, table, site.half.permit_set, addresses, permit);
     site.family == NFPROTO_ARP ? add_arp_rules(batch, site, table) : add_ip_rules(batch, site, table);
   }
   return batch.finish();

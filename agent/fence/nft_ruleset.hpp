@@ -24,8 +24,8 @@ using Batch = std::vector<std::byte>;
 /// "clusteragent_<module>"; what nftables does not allow in a name becomes an underscore.
 std::string table_name(const std::string& module);
 
-/// Makes the tables anew, without any permit, in one transaction: there is no moment without rules.
-Batch creation_batch(const std::string& table, const Addresses& addresses);
+/// Makes the tables anew in one transaction: there is no moment without rules. Zero: without any permit.
+Batch creation_batch(const std::string& table, const Addresses& addresses, std::chrono::milliseconds permit = {});
 /// Replaces the permit elements. Deleting and adding in one transaction, because adding an element that is there does
 /// not refresh its time. Zero: only deletes.
 Batch permit_batch(const std::string& table, const Addresses& addresses, std::chrono::milliseconds timeout);

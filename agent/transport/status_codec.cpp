@@ -4,7 +4,7 @@ namespace clusteragent::transport {
 
 static_assert(static_cast<std::uint8_t>(core::ModuleState::second) == wire::state_max);
 static_assert(static_cast<std::uint8_t>(core::Activity::ready) == wire::activity_max);
-static_assert(static_cast<std::uint8_t>(core::BlockReason::isolated) == wire::blocked_max);
+static_assert(static_cast<std::uint8_t>(core::BlockReason::maintenance) == wire::blocked_max);
 
 wire::StatusFrame to_frame(const core::PeerStatus& status) {
   wire::StatusFrame frame;
@@ -35,6 +35,10 @@ wire::StatusFrame to_frame(const core::PeerStatus& status) {
   frame.wish_id = status.wish_id;
   frame.granted_wish_id = status.granted_wish_id;
   frame.config_hash = status.config_hash;
+  frame.restarts_for = status.restarts_for;
+  frame.waits_for = status.waits_for;
+  frame.maintenance_number = status.maintenance_number;
+  frame.maintenance_left = status.maintenance_left;
   return frame;
 }
 
@@ -66,6 +70,10 @@ core::PeerStatus to_status(const wire::Header& header, const wire::StatusFrame& 
   status.wish_id = frame.wish_id;
   status.granted_wish_id = frame.granted_wish_id;
   status.config_hash = frame.config_hash;
+  status.restarts_for = frame.restarts_for;
+  status.waits_for = frame.waits_for;
+  status.maintenance_number = frame.maintenance_number;
+  status.maintenance_left = frame.maintenance_left;
   return status;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <future>
+
 #include "agent/base/assert.hpp"
 #include "agent/vip/worker.hpp"
 
@@ -121,6 +123,13 @@ void VirtualIp::set_permit(Instant until) {
 
 void VirtualIp::revoke_permit() {
   impl_->board.permit_until = 0;
+}
+
+bool VirtualIp::leave_behind(std::chrono::seconds lifetime, Duration limit) {
+  std::future<bool> done = impl_->worker->request_leave_behind(lifetime);
+  const bool is_done = done.wait_for(limit) == std::future_status::ready && done.get();
+  if (is_done) impl_->refresh_timer.cancel();
+  return is_done;
 }
 
 bool VirtualIp::has_link(const std::string& interface) const {

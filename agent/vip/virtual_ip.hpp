@@ -58,6 +58,8 @@ struct Options {
   Duration repeat_elapse = std::chrono::seconds{1200};
   // How often the network is asked who else answers for an address; 0: only within announcements.
   Duration probe_interval = std::chrono::seconds{5};
+  // A former life of the agent handed the addresses over: what is set stays set, and what is missing is reported.
+  bool adopts = false;
   // What a process that outlives this one must send to remove the addresses; called on the io_context whenever the
   // interfaces changed so that the former plan no longer fits. May be empty.
   std::function<void(std::vector<platform::KernelMessage>)> on_removal_plan;
@@ -72,7 +74,7 @@ struct Owner {
 
 class VirtualIp final : public core::VipPort {
  public:
-  /// Removes what a former life of the agent left behind.
+  /// Removes what a former life of the agent left behind, unless it handed it over.
   static Result<std::unique_ptr<VirtualIp>> open(boost::asio::io_context& io, Options options, core::EventSink sink);
   ~VirtualIp() override;
   VirtualIp(const VirtualIp&) = delete;
@@ -87,6 +89,10 @@ class VirtualIp final : public core::VipPort {
   /// set_permit, no permit is asked for.
   void set_permit(Instant until);
   void revoke_permit();
+
+  /// For the next life of the agent: what is set lives for `lifetime` from now and is refreshed no more. Waits for the
+  /// kernel, at most `limit`; false: it has not taken all of it.
+  bool leave_behind(std::chrono::seconds lifetime, Duration limit);
 
   /// Of any interface that is there; false when it is not.
   bool has_link(const std::string& interface) const;

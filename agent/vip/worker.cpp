@@ -66,6 +66,13 @@ void Worker::request_refresh() {
   asio::post(io_, [this] { refresh(); });
 }
 
+std::future<bool> Worker::request_leave_behind(std::chrono::seconds lifetime) {
+  auto task = std::make_shared<std::packaged_task<bool()>>([this, lifetime] { return leave_behind(lifetime); });
+  std::future<bool> done = task->get_future();
+  asio::post(io_, [task] { (*task)(); });
+  return done;
+}
+
 void Worker::request_resume() {
   asio::post(io_, [this] {
     if (!acquiring_.empty()) acquire();
@@ -192,6 +199,22 @@ void Worker::refresh() {
                     binding.wanted.address.to_string(), errno_text(code));
     }
   }
+}
+
+bool Worker::leave_behind(std::chrono::seconds lifetime) {
+  is_held_ = false;  // nothing is refreshed or announced any more
+  burst_timer_.cancel();
+  repeat_timer_.cancel();
+  bool is_done = true;
+  for (const Binding& binding : bindings_) {
+    if (!binding.is_set || !binding.place) continue;
+    const int code = put_address(*route_, *binding.place, binding.wanted.address, lifetime);
+    if (code == 0) continue;
+    is_done = false;
+    log::critical("vip", "cannot leave the virtual IP {} to the next life: {}", binding.wanted.address.to_string(),
+                  errno_text(code));
+  }
+  return is_done;
 }
 
 }  // namespace clusteragent::vip

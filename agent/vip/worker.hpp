@@ -6,6 +6,7 @@
 // here.
 #include <atomic>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -46,6 +47,7 @@ class Worker {
   void request_announcement();
   void request_word(const core::LanWord& word);
   void request_refresh();
+  std::future<bool> request_leave_behind(std::chrono::seconds lifetime);
   /// A permit is live again and something waits for it.
   void request_resume();
 
@@ -76,6 +78,7 @@ class Worker {
   std::string remove(Binding& binding);
   std::string remove_everywhere(const Binding& binding);
   void refresh();
+  bool leave_behind(std::chrono::seconds lifetime);
   void finish_acquire(core::Outcome outcome, const std::string& detail);
 
   // worker_announce.cpp: what the network is told and asked
@@ -91,6 +94,8 @@ class Worker {
 
   // worker_watch.cpp: what the kernel and the network say
   Status read_kernel();
+  Status clear_leftovers();
+  void adopt();
   void watch_kernel();
   void on_kernel_news();
   void after_kernel_news();

@@ -46,6 +46,26 @@ Status Worker::open() {
   // Hear first, read then: a change in between is heard twice instead of never.
   if (const Status joined = join_groups(*monitor_); !joined) return joined;
   if (const Status read = read_kernel(); !read) return read;
+  if (!options_.adopts) {
+    if (const Status cleared = clear_leftovers(); !cleared) return cleared;
+  }
+  rebind();
+  if (options_.adopts) adopt();
+  publish_links();
+  return refresh_taps();
+}
+
+/// What the former life had set is held as if this one had set it; the first refresh takes its long lifetime away.
+void Worker::adopt() {
+  is_held_ = true;
+  for (Binding& binding : bindings_) {
+    binding.is_set = binding.place && table_.holds(binding.place->link, binding.wanted.address);
+    binding.refreshed = boottime_now();
+    if (!binding.is_set) reports_.event(core::VipLost{binding.wanted.address.to_string()});
+  }
+}
+
+Status Worker::clear_leftovers() {
   for (const Binding& binding : bindings_) {
     if (!table_.entries_of(binding.wanted.address).empty()) {
       log::event("vip", "removing the virtual IP {} that a former life of this agent left behind",
@@ -56,9 +76,7 @@ Status Worker::open() {
       return Error{ErrorCode::system, problem + "; the agent needs CAP_NET_ADMIN to move a virtual IP"};
     }
   }
-  rebind();
-  publish_links();
-  return refresh_taps();
+  return success();
 }
 
 Status Worker::read_kernel() {

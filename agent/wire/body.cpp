@@ -1,6 +1,7 @@
 #include "agent/wire/body.hpp"
 
 #include <array>
+#include <type_traits>
 
 #include "agent/base/assert.hpp"
 
@@ -8,6 +9,11 @@ namespace clusteragent::wire {
 namespace {
 
 constexpr std::uint16_t permille_max = 1000;
+// An older peer neither announces restarts nor waits for them.
+constexpr std::uint8_t version_with_restarts = 2;
+// What came later is said to it as the operator's hold, which it is.
+constexpr std::uint8_t blocked_max_1 = 10;
+constexpr std::uint8_t blocked_for_1 = 9;
 
 // In the order of their bits, lowest first.
 template <typename Frame>
@@ -49,7 +55,7 @@ std::optional<PathFact> read_fact(Reader& in) {
   return fact;
 }
 
-void write(Writer& out, const StatusFrame& frame) {
+void write(Writer& out, const StatusFrame& frame, std::uint8_t version) {
   out.number(frame.beat);
   out.number(frame.heard_incarnation.value());
   out.number(frame.heard_beat);
@@ -60,11 +66,7 @@ void write(Writer& out, const StatusFrame& frame) {
   out.number(frame.record_revision.value());
   out.number(frame.record_holder.value());
   out.number(frame.record_sync_set);
-  out.number(frame.proposal_epoch.value());
-  out.number(frame.proposal_revision.value());
-  out.number(frame.proposal_sync_set);
-  out.number(frame.voted.value());
-  out.number(frame.blocked);
+  out.number(version < version_with_restarts && frame.blocked > blocked_max_1 ? blocked_for_1 : frame.blocked);
   out.number(flags_of(frame));
   out.number(frame.wish_id);
   out.number(frame.granted_wish_id);
@@ -74,6 +76,15 @@ void write(Writer& out, const StatusFrame& frame) {
   out.number(frame.echo_held.count());
   out.number(static_cast<std::uint8_t>(frame.paths.size()));
   for (const PathFact& fact : frame.paths) write(out, fact);
+  if (version < version_with_restarts) return;
+  out.number(frame.restarts_for.count());
+  out.number(frame.waits_for.count());
+  out.number(frame.maintenance_number);
+  out.number(frame.maintenance_left.count());
+  out.number(frame.proposal_epoch.value());
+  out.number(frame.proposal_revision.value());
+  out.number(frame.proposal_sync_set);
+  out.number(frame.voted.value());
 }
 
 bool is_known(const StatusFrame& frame) {
@@ -84,10 +95,11 @@ bool is_known(const StatusFrame& frame) {
          frame.blocked <= blocked_max && frame.record_holder.value() <= 1 && frame.record_sync_set >= 1 &&
          frame.record_sync_set <= 3 && frame.proposal_sync_set >= 1 && frame.proposal_sync_set <= 3 &&
          frame.heard_age >= Duration::zero() && frame.sent_at >= 0 && frame.echo >= 0 &&
-         frame.echo_held >= Duration::zero();
+         frame.echo_held >= Duration::zero() && frame.restarts_for >= Duration::zero() &&
+         frame.waits_for >= Duration::zero() && frame.maintenance_left >= Duration::zero();
 }
 
-std::optional<Body> read_status(Reader& in) {
+std::optional<Body> read_status(Reader& in, std::uint8_t version) {
   StatusFrame frame;
   frame.beat = in.number<std::uint64_t>();
   frame.heard_incarnation = Incarnation{in.number<std::uint64_t>()};
@@ -99,10 +111,6 @@ std::optional<Body> read_status(Reader& in) {
   frame.record_revision = Revision{in.number<std::uint64_t>()};
   frame.record_holder = NodeId{in.number<std::uint8_t>()};
   frame.record_sync_set = in.number<std::uint8_t>();
-  frame.proposal_epoch = Epoch{in.number<std::uint64_t>()};
-  frame.proposal_revision = Revision{in.number<std::uint64_t>()};
-  frame.proposal_sync_set = in.number<std::uint8_t>();
-  frame.voted = Epoch{in.number<std::uint64_t>()};
   frame.blocked = in.number<std::uint8_t>();
   const bool has_known_flags = set_flags(frame, in.number<std::uint8_t>());
   frame.wish_id = in.number<std::uint64_t>();
@@ -117,6 +125,16 @@ std::optional<Body> read_status(Reader& in) {
     const auto fact = read_fact(in);
     if (!fact) return std::nullopt;
     frame.paths.add(*fact);
+  }
+  if (version >= version_with_restarts) {
+    frame.restarts_for = Duration{in.number<std::int64_t>()};
+    frame.waits_for = Duration{in.number<std::int64_t>()};
+    frame.maintenance_number = in.number<std::uint64_t>();
+    frame.maintenance_left = Duration{in.number<std::int64_t>()};
+    frame.proposal_epoch = Epoch{in.number<std::uint64_t>()};
+    frame.proposal_revision = Revision{in.number<std::uint64_t>()};
+    frame.proposal_sync_set = in.number<std::uint8_t>();
+    frame.voted = Epoch{in.number<std::uint64_t>()};
   }
   if (!has_known_flags || !is_known(frame) || !in.is_complete()) return std::nullopt;
   return frame;
@@ -154,14 +172,21 @@ std::optional<Body> read_report(Reader& in) {
 
 }  // namespace
 
-void write_body(Writer& out, const Body& body) {
-  std::visit([&out](const auto& typed) { write(out, typed); }, body);
+void write_body(Writer& out, const Body& body, std::uint8_t version) {
+  std::visit(
+      [&](const auto& typed) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(typed)>, StatusFrame>)
+          write(out, typed, version);
+        else
+          write(out, typed);
+      },
+      body);
 }
 
-std::optional<Body> read_body(FrameType type, Reader& in) {
+std::optional<Body> read_body(FrameType type, Reader& in, std::uint8_t version) {
   switch (type) {
     case FrameType::status:
-      return read_status(in);
+      return read_status(in, version);
     case FrameType::release:
       return read_release(in);
     case FrameType::report:

@@ -8,8 +8,8 @@
 
 namespace clusteragent::wire {
 
-void write_body(Writer& out, const Body& body);
+void write_body(Writer& out, const Body& body, std::uint8_t version);
 /// nullopt: too short, too long, or a number that version 1 does not know.
-std::optional<Body> read_body(FrameType type, Reader& in);
+std::optional<Body> read_body(FrameType type, Reader& in, std::uint8_t version);
 
 }  // namespace clusteragent::wire

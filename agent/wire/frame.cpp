@@ -74,7 +74,7 @@ std::span<const std::uint8_t> encode(FrameBuffer& buffer, Header header, const B
   header.type = static_cast<FrameType>(body.index() + 1);
   Writer out{buffer};
   write_header(out, header);
-  write_body(out, body);
+  write_body(out, body, header.version);
   const std::size_t length = out.size() - header_bytes;
   buffer[length_offset] = static_cast<std::uint8_t>(length >> 8);
   buffer[length_offset + 1] = static_cast<std::uint8_t>(length);
@@ -109,7 +109,7 @@ std::variant<Decoded, Flaw> decode(std::span<const std::uint8_t> bytes, std::uin
   if (!is_sane) return Flaw::malformed;
   if (!own_versions.contains(header.version)) return decoded;
   Reader body{authenticated.subspan(header_bytes)};
-  decoded.body = read_body(header.type, body);
+  decoded.body = read_body(header.type, body, header.version);
   if (!decoded.body) return Flaw::malformed;
   return decoded;
 }

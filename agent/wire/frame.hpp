@@ -97,6 +97,10 @@ struct StatusFrame {
   std::uint64_t wish_id = 0;
   std::uint64_t granted_wish_id = 0;
   std::uint64_t config_hash = 0;
+  Duration restarts_for{};               // from version 2 on
+  Duration waits_for{};                  // from version 2 on
+  std::uint64_t maintenance_number = 0;  // from version 2 on
+  Duration maintenance_left{};           // from version 2 on
   // Round trip on this path: the sender's clock, and the newest of the receiver's stamps with how long it was kept.
   std::int64_t sent_at = 0;
   std::int64_t echo = 0;  // 0: none yet
@@ -105,10 +109,10 @@ struct StatusFrame {
   friend bool operator==(const StatusFrame&, const StatusFrame&) = default;
 };
 
-/// The highest numbers of core::ModuleState, core::Activity and core::BlockReason that version 1 knows.
+/// The highest numbers of core::ModuleState, core::Activity and core::BlockReason that versions 1 and 2 know.
 constexpr std::uint8_t state_max = 4;
 constexpr std::uint8_t activity_max = 2;
-constexpr std::uint8_t blocked_max = 14;
+constexpr std::uint8_t blocked_max = 15;
 
 /// From the guard of a dead agent: the virtual IP of that tenure is gone and the application stopped.
 struct ReleaseFrame {

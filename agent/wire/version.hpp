@@ -13,7 +13,7 @@ struct VersionRange {
   friend constexpr bool operator==(VersionRange, VersionRange) = default;
 };
 
-constexpr VersionRange own_versions{1, 1};
+constexpr VersionRange own_versions{1, 2};
 
 /// Highest version that both speak; nullopt: none.
 constexpr std::optional<std::uint8_t> common_version(VersionRange a, VersionRange b) {

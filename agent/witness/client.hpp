@@ -41,9 +41,8 @@ class WitnessClient final : public ThirdVoter {
   WitnessClient& operator=(const WitnessClient&) = delete;
 
   void ask(const core::AskWitness& question) override;
-  /// The cluster keys that are accepted from now on; questions are signed with the first, answers come with the key of
-  /// their question.
-  void set_keys(const std::vector<wire::Key>& accepted);
+  /// Answers come with the key of their question.
+  void set_keys(const std::vector<wire::Key>& accepted) override;
   ClientStatus status(Instant now) const override;
 
  private:

@@ -2,12 +2,14 @@
 // ThirdVoter: what the daemon asks when the two nodes do not hear each other, whatever it is made of: our own witness
 // (client.hpp) or etcd (etcd_client.hpp). The core sees the WitnessPort and nothing of the rest.
 //
-// Ownership: the daemon's. Threads: both methods on the decision thread; they never block.
+// Ownership: the daemon's. Threads: all methods on the decision thread; they never block.
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/core/ports.hpp"
+#include "agent/wire/keys.hpp"
 
 namespace clusteragent::witness {
 
@@ -26,6 +28,8 @@ struct ClientStatus {
 class ThirdVoter : public core::WitnessPort {
  public:
   virtual ClientStatus status(Instant now) const = 0;
+  /// The cluster keys that are accepted from now on, the one to sign with first; nothing to a voter that knows none.
+  virtual void set_keys(const std::vector<wire::Key>& /*accepted*/) {}
 };
 
 }  // namespace clusteragent::witness

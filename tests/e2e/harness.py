@@ -29,7 +29,7 @@ OBSERVER_ADDRESS = "10.77.1.11"
 
 USERCONFIG = """<safe>
   <service mode="mirror" defaultprim="{defaultprim}" maxloop="{maxloop}" loop_interval="24" failover="{failover}">
-    <heart pulse="{pulse}" timeout="{timeout}">
+    <heart pulse="{pulse}" timeout="{timeout}" restart_grace="{restart_grace}">
       {heartbeats}
     </heart>
     <vip>
@@ -49,7 +49,8 @@ WITNESS = OwnWitness.check_section
 ONE_NETWORK = '<heartbeat name="default"/>'
 DEFAULTS = {"defaultprim": "alone", "maxloop": 3, "failover": "on", "pulse": 50, "timeout": 300, "check": "on",
             "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "",
-            "check_section": "", "nicestoptimeout": 20, "forcestoptimeout": 10}
+            "check_section": "", "nicestoptimeout": 20, "forcestoptimeout": 10,
+            "restart_grace": 10}
 
 
 class LabError(Exception):
@@ -272,5 +273,5 @@ def monotonic_ns():
     return time.monotonic_ns()
 
 
-__all__ = ["Lab", "LabError", "MODULE", "Measurement", "SandboxError", "is_alive", "monotonic_ns", "other",
-           "owner_changes", "tool", "wait_for", "NODES", "PORT", "REPOSITORY"]
+__all__ = ["Lab", "LabError", "MODULE", "Measurement", "SandboxError", "VIRTUAL_ADDRESS", "agent_binary", "is_alive",
+           "monotonic_ns", "other", "owner_changes", "tool", "wait_for", "NODES", "PORT", "REPOSITORY"]

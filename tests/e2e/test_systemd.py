@@ -130,6 +130,49 @@ class Systemd(unittest.TestCase):
         self.await_state("ALONE Ready")
         self.assertEqual(len(self.applications()), 1)
 
+    def start_second_node(self):
+        """The other node in a network namespace of the same machine; its agent is no service of the unit's name, and
+        it has no scripts: those of this module see one set of processes."""
+        self.machine.shell("ip netns add n2 && ip link set lan1 netns n2 && ip -n n2 addr add 10.88.0.2/24 dev lan1 && "
+                           "ip -n n2 link set lan1 up && ip -n n2 link set lo up && mkdir -p /n2/etc && "
+                           "cp -a /etc/clusteragent /n2/etc/ && rm /n2/etc/clusteragent/modules/demo/bin/* && "
+                           "systemd-run --quiet --unit=second "
+                           "-p NetworkNamespacePath=/run/netns/n2 /usr/sbin/clusteragent --root /n2 --node node2 "
+                           "run -m demo")
+        second = "clusteragent --root /n2 --node node2"
+        self.assertTrue(wait_for(lambda: self.machine.shell(f"{second} status --exit-state", check=False), 10))
+        self.machine.shell(f"{second} start -m demo")
+        self.await_state("PRIM Ready")
+
+    def test_restart_of_the_unit_leaves_the_application_alone(self):
+        self.make_primary()
+        self.start_second_node()
+        (application,) = self.applications()
+        before = self.show("MainPID")
+        self.machine.run("systemctl", "restart", UNIT)
+        self.assertNotEqual(self.show("MainPID"), before)
+        self.await_state("PRIM Ready")
+        self.assertEqual(self.applications(), [application])
+        self.assertTrue(self.holds_address())
+        log = self.machine.shell("clusteragent log -n 80")
+        self.assertIn("the agent was restarted; the application went on", log)
+        self.assertNotIn("Local state ALONE", self.machine.shell(
+            "cat /n2/var/log/clusteragent/demo/*.log /n2/var/lib/clusteragent/demo/*.log", check=False))
+
+    def test_maintenance_outlives_a_stop_of_the_unit(self):
+        self.make_primary()
+        self.start_second_node()
+        (application,) = self.applications()
+        self.agent("maintenance", "on", "--for", "5m")
+        self.machine.run("systemctl", "stop", UNIT)
+        self.assertEqual(self.applications(), [application])
+        self.assertTrue(self.holds_address())
+        self.machine.run("systemctl", "start", UNIT)
+        self.await_state("PRIM Ready")
+        self.assertEqual(self.applications(), [application])
+        self.agent("maintenance", "off")
+        self.await_state("PRIM Ready")
+
     def test_wrong_configuration_is_not_repeated(self):
         self.machine.shell("sed -i 's/pulse=/puls=/' /etc/clusteragent/modules/demo/userconfig.xml")
         self.assertNotEqual(self.machine.run("systemctl", "start", UNIT, check=False).returncode, 0)

@@ -18,15 +18,22 @@ constexpr std::uint32_t immediate_deadlines_max = 8;
 /// A script whose end is reported early goes on for this much longer (variant drop_after_announce).
 constexpr int announced_early_factor = 40;
 
+core::Cluster make_cluster(Host& host, const core::Policy& policy, const core::Handover* left) {
+  if (left == nullptr) {
+    return core::Cluster{policy, host.disk().durable(), host.local_now()};
+  }
+  return core::Cluster{policy, host.disk().durable(), host.local_now(), *left};
+}
+
 }  // namespace
 
-Agent::Agent(World& world, Host& host, core::Policy policy, std::uint64_t life)
+Agent::Agent(World& world, Host& host, core::Policy policy, std::uint64_t life, const core::Handover* left)
     : world_{world},
       host_{host},
       policy_{std::move(policy)},
       life_{life},
       prng_{world.stream("agent").child(host.self().value() == 0 ? "A" : "B", life)},
-      cluster_{policy_, host.disk().durable(), host.local_now()},
+      cluster_{make_cluster(host, policy_, left)},
       view_{cluster_.view()},
       register_client_{world, host, life, policy_} {}
 
@@ -142,7 +149,7 @@ void Agent::step(const core::Event& event) {
 void Agent::carry_out(const core::Action& action) {
   world_.trace().line(world_.now(), letter_of(host_.self()), {fingerprint(action)}, [&] { return describe(action); });
   world_.tell([&](Observer& observer) { observer.on_action(world_, host_.self(), action); });
-  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this, *this});
+  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this, *this, *this});
   world_.changed();
 }
 
@@ -266,6 +273,26 @@ void Agent::allow_solo(const core::AllowSolo& allowed) {
 void Agent::release(const core::ReleaseData& wanted) {
   host_.mirror().release();
   finish_after(prng_.within(world_.setup().timing.vip_change), wanted.token, core::Outcome::success);
+}
+
+void Agent::hand_over(const core::HandOver& wanted) {
+  constexpr std::uint32_t one_in_ten_ppm = 100'000;
+  const bool fails = prng_.chance(one_in_ten_ppm);  // no room for the file, no answer of the guard
+  finish_after(prng_.within(world_.setup().timing.guard_reaction), wanted.token,
+               fails ? core::Outcome::failure : core::Outcome::success, fails ? "no space left on device" : "");
+  if (fails) {
+    return;
+  }
+  World& world = world_;
+  const NodeId self = host_.self();
+  later(world_.setup().timing.guard_reaction.most * 2, [&world, self, left = wanted.left](Agent&) {
+    world.queue().after(Duration{0}, [&world, self, left, life = world.host(self).agent()->life()] {
+      Host& host = world.host(self);
+      if (host.agent() != nullptr && host.agent()->life() == life) {
+        host.hand_over(left);
+      }
+    });
+  });
 }
 
 void Agent::reply(const core::Reply&) {}

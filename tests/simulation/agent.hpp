@@ -28,12 +28,13 @@ class Agent final : public core::HeartbeatPort,
                     public core::WatchPort,
                     public core::WitnessPort,
                     public core::ProviderPort,
+                    public core::HandoverPort,
                     public core::OperatorPort {
  public:
   /// A stopped process finds at most this much waiting: what a socket buffer and an event queue hold.
   static constexpr std::size_t mailbox_events_max = 512;
 
-  Agent(World& world, Host& host, core::Policy policy, std::uint64_t life);
+  Agent(World& world, Host& host, core::Policy policy, std::uint64_t life, const core::Handover* left);
 
   void post(core::Event event);
   /// Frozen: nothing is processed, everything waits.
@@ -71,6 +72,7 @@ class Agent final : public core::HeartbeatPort,
   void follow(const core::FollowData&) override;
   void allow_solo(const core::AllowSolo&) override;
   void release(const core::ReleaseData&) override;
+  void hand_over(const core::HandOver&) override;
   void reply(const core::Reply&) override;
   void note(const core::Note&) override;
 

@@ -125,6 +125,10 @@ struct ActionText {
   std::string operator()(const core::ReleaseData& a) const {
     return fmt::format("-> release data #{}", a.token.value());
   }
+  std::string operator()(const core::HandOver& a) const {
+    return fmt::format("-> hand over #{} {} until {:.3f}", a.token.value(), core::name_of(a.left.phase),
+                       ms(a.left.until));
+  }
   std::string operator()(const core::Reply& a) const {
     return fmt::format("-> reply {}: {}", a.is_accepted ? "accepted" : "refused", a.message);
   }
@@ -182,6 +186,9 @@ struct ActionNumber {
   std::uint64_t operator()(const core::FollowData& a) const { return mix({a.token.value(), a.epoch.value()}); }
   std::uint64_t operator()(const core::AllowSolo& a) const { return a.epoch.value(); }
   std::uint64_t operator()(const core::ReleaseData& a) const { return mix({a.token.value()}); }
+  std::uint64_t operator()(const core::HandOver& a) const {
+    return mix({a.token.value(), static_cast<std::uint64_t>(a.left.until.nanoseconds())});
+  }
   std::uint64_t operator()(const core::Reply& a) const {
     return mix({a.request.value(), a.is_accepted, number_of(a.message)});
   }
@@ -228,13 +235,18 @@ std::string describe(const core::Record& record) {
 }
 
 std::string describe(const core::PeerStatus& s) {
-  return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}", letter_of(s.node),
+  return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}{}{}{}", letter_of(s.node),
                      name_of(s.state), name_of(s.activity), s.beat, s.heard_incarnation.value() % 10000, s.heard_beat,
                      ms(s.heard_age), describe(s.record) + (s.proposal ? " proposes " + describe(*s.proposal) : ""),
                      s.holds_vip ? " vip" : "", s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "",
                      s.yields ? " yields" : "", s.is_probe ? " probe" : "",
                      s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
-                     s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "");
+                     s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "",
+                     s.restarts_for > Duration{0} ? fmt::format(" restarts for {:.1f} ms", ms(s.restarts_for)) : "",
+                     s.waits_for > Duration{0} ? fmt::format(" waits for {:.1f} ms", ms(s.waits_for)) : "",
+                     s.maintenance_left > Duration{0}
+                         ? fmt::format(" maintenance {} for {:.1f} ms", s.maintenance_number, ms(s.maintenance_left))
+                         : "");
 }
 std::string describe(const core::Event& event) {
   return std::visit(EventText{}, event);

@@ -62,14 +62,18 @@ void Host::start_agent() {
   policy.self = self_;
   policy.incarnation = Incarnation{prng_.next() | 1U};
   policy.jitter_seed = prng_.next();
-  agent_ = std::make_unique<Agent>(world_, *this, std::move(policy), ++lives_);
+  const auto left = take_handover();
+  agent_ = std::make_unique<Agent>(world_, *this, std::move(policy), ++lives_, left ? &*left : nullptr);
   refresh_activity();
   world_.trace().line(world_.now(), letter_of(self_), {lives_}, [] { return "** agent starts"; });
   world_.tell([&](Observer& observer) { observer.on_agent_started(world_, self_); });
   if (!kernel_.has_link) {
     agent_->post(core::LinkChanged{"eth0", false});
   }
-  if (disk_.durable().is_wanted) {
+  if (left && left->holds_vip && !kernel_.holds_address) {
+    agent_->post(core::VipLost{"10.0.0.100"});
+  }
+  if (disk_.durable().is_wanted && !left) {
     // What the composition root does when the service manager starts it again.
     core::OperatorRequest start;
     start.verb = core::Verb::start;
@@ -106,6 +110,53 @@ void Host::kill_agent(std::optional<Duration> back_in) {
     });
   }
   world_.changed();
+}
+
+void Host::hand_over(const core::Handover& left) {
+  handover_ = left;
+  agent_is_gone();
+  const std::uint64_t death = deaths_;
+  if (has_guard_) {
+    const TrueTime due = std::max(kernel_.clock.true_at(left.until), world_.now());
+    world_.queue().at(due + prng_.within(world_.setup().timing.guard_reaction),
+                      [this, death] { guard_gave_up_waiting(death); });
+  }
+  // Mostly in time; an upgrade may take longer, or fail for a while.
+  world_.queue().after(prng_.within(world_.setup().timing.agent_return), [this, death] {
+    if (deaths_ == death) {
+      start_agent();
+    }
+  });
+  world_.changed();
+}
+
+void Host::guard_gave_up_waiting(std::uint64_t death) {
+  if (deaths_ != death || !handover_ || !kernel_.is_powered) {
+    return;
+  }
+  handover_.reset();
+  is_guard_busy_ = true;
+  guard_saw_death(death);
+}
+
+/// As a new life finds it. The permit that it goes on with is an ordinary one; without a handover there is none.
+std::optional<core::Handover> Host::take_handover() {
+  auto left = std::exchange(handover_, std::nullopt);
+  const core::Policy& policy = world_.setup().policy;
+  const Instant now = local_now();
+  if (left && (now >= left->until || !core::may_resume(*left, disk_.durable(), self_))) {
+    left.reset();
+  }
+  if (left) {
+    left->until = std::min(left->until, now + policy.timeout / 2);
+  }
+  const bool is_long = kernel_.permit && kernel_.permit->until > now + policy.timeout;
+  if (kernel_.permit && left) {
+    kernel_.permit->until = left->until;
+  } else if (is_long) {
+    kernel_.permit.reset();
+  }
+  return left;
 }
 
 void Host::guard_saw_death(std::uint64_t death) {
@@ -184,6 +235,7 @@ void Host::power_off() {
     agent_is_gone();
   }
   deaths_++;
+  handover_.reset();
   kernel_.lose_power();
   mirror_.power_lost();
   is_guard_busy_ = false;
@@ -328,6 +380,10 @@ void Host::frame_arrived(PathId path, const core::PeerStatus& status) {
   }
   core::PeerStatus heard = status;
   heard.is_candidate = heard.is_candidate && world_.variant() != Variant::silent_candidates;
+  if (world_.variant() == Variant::grace_unconfirmed) {
+    heard.waits_for = world_.setup().policy.restart_grace;
+    heard.restarts_for = Duration{0};
+  }
   agent_->post(core::FrameReceived{path, heard});
   if (world_.variant() == Variant::stale_frames && agent_ != nullptr) {
     let_in_an_old_frame(path, status);

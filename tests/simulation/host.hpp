@@ -39,6 +39,9 @@ class Host {
   /// SIGKILL: the kernel side stays until guard or permit end it. The service manager starts it again after `back_in`;
   /// nullopt: it does not.
   void kill_agent(std::optional<Duration> back_in);
+  /// The agent ends and leaves everything to its next life, which may come back in time or not.
+  void hand_over(const core::Handover& left);
+  bool has_handover() const { return handover_.has_value(); }
   void power_off();
   void power_on();
   /// SIGSTOP and SIGCONT of the agent; the kernel goes on.
@@ -70,6 +73,8 @@ class Host {
  private:
   void guard_saw_death(std::uint64_t death);
   void guard_saw_expiry();
+  void guard_gave_up_waiting(std::uint64_t death);
+  std::optional<core::Handover> take_handover();
   void speak_of_release(Epoch epoch);
   void refresh_activity();
   void deliver(PathId path, const Packet& packet);
@@ -85,6 +90,7 @@ class Host {
   Mirror mirror_;
   ScriptTable scripts_;
   std::unique_ptr<Agent> agent_;
+  std::optional<core::Handover> handover_;
   std::uint64_t lives_ = 0;
   std::uint64_t deaths_ = 0;
   bool has_guard_ = true;

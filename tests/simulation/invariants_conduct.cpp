@@ -158,7 +158,10 @@ class RequestsAnswered final : public Observer {
 /// A take-over that the peer has not agreed to starts nothing before the fence script has succeeded.
 class FencedFirst final : public Observer {
  public:
-  void on_agent_started(World&, NodeId node) override { lives_[node.value()] = {}; }
+  void on_agent_started(World& world, NodeId node) override {
+    // A life that the former one handed its role to takes nothing.
+    lives_[node.value()] = {core::is_primary(world.host(node).agent()->view().state), std::nullopt};
+  }
   void on_step(World&, NodeId node, const core::Cluster& cluster) override {
     for (const std::uint32_t index : cluster.rows_of_last_step()) {
       const core::TransitionRow& row = core::transition_table()[index];
@@ -258,6 +261,29 @@ class RolesStay final : public Observer {
   static constexpr TrueTime settle_ = std::chrono::seconds{5};
 };
 
+/// S10: in maintenance nobody becomes primary unless the operator said `prim` there.
+class NothingMoves final : public Observer {
+ public:
+  void on_event(World&, NodeId node, const core::Event& event) override {
+    const auto* request = std::get_if<core::OperatorRequest>(&event);
+    if (request != nullptr && request->verb == core::Verb::prim) {
+      is_asked_[node.value()] = true;
+    }
+  }
+  void on_agent_started(World&, NodeId node) override { is_asked_[node.value()] = false; }
+  void on_transition(World& world, NodeId node, const core::View& before, const core::View& after) override {
+    const bool promotes = !core::is_primary(before.state) && core::is_primary(after.state);
+    // With a witness a take-over shows only when it has its second vote; it may have begun before.
+    const bool was_under_way = before.reason == after.reason;
+    if (promotes && !was_under_way && after.maintenance_until && !is_asked_[node.value()]) {
+      world.fail("S10", fmt::format("{} becomes primary in maintenance: {}", letter_of(node), after.reason));
+    }
+  }
+
+ private:
+  std::array<bool, hosts> is_asked_{};
+};
+
 }  // namespace
 
 void add_conduct_rules(Invariants& rules, const Setup& setup) {
@@ -268,6 +294,7 @@ void add_conduct_rules(Invariants& rules, const Setup& setup) {
   if (setup.policy.has_script[static_cast<std::size_t>(core::ScriptKind::fence)]) {
     rules.push_back(std::make_unique<FencedFirst>());
   }
+  rules.push_back(std::make_unique<NothingMoves>());
   if (setup.promise.only_operator_promotes) {
     rules.push_back(std::make_unique<OperatorPromotes>());
   }

@@ -45,7 +45,8 @@ class ShortLease final : public Observer {
       return;
     }
     const Duration lease = permit->until - world.host(node).local_now();
-    if (lease >= world.setup().policy.timeout) {
+    const Duration promised = world.peer_of(node).disk().durable().promise_left;
+    if (lease >= std::max(world.setup().policy.timeout, promised)) {
       world.fail("S2", fmt::format("a permit of {} ns with a timeout of {} ns", lease.count(),
                                    world.setup().policy.timeout.count()));
     }
@@ -55,7 +56,12 @@ class ShortLease final : public Observer {
 /// S3: an epoch belongs to one tenure of one node, ever.
 class UniqueEpochs final : public Observer {
  public:
-  void on_agent_died(World&, NodeId node) override { tenure_[node.value()].reset(); }
+  void on_agent_died(World& world, NodeId node) override {
+    // What was handed over goes on.
+    if (!world.host(node).has_handover()) {
+      tenure_[node.value()].reset();
+    }
+  }
   void on_transition(World&, NodeId node, const core::View&, const core::View& after) override {
     if (!core::is_primary(after.state)) {
       tenure_[node.value()].reset();

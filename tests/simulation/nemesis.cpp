@@ -18,14 +18,14 @@ constexpr Duration service_manager_patience = std::chrono::seconds{20};
 
 std::string_view name_of(FaultKind kind) {
   constexpr std::array<std::string_view, fault_kinds> names{
-      "agent_crash",      "host_crash",          "agent_pause",     "host_stall",      "host_stall_clock_stops",
-      "path_cut",         "path_cut_one_way",    "all_cut",         "all_cut_one_way", "path_loss",
-      "slow_link",        "flapping_path",       "disk_hang",       "disk_full",       "script_fails",
-      "script_hangs",     "script_ignores_term", "service_dies",    "garp_lost",       "vip_taken_away",
-      "vip_add_fails",    "stranger_on_vip",     "link_down",       "guard_dead",      "other_version",
-      "lan_cut",          "lan_replay",
-      "operator_command", "agent_shutdown",      "witness_restart", "witness_reboot",  "witness_cut",
-      "witness_loss",     "vote_race",           "link_flaps"};
+      "agent_crash",    "host_crash",          "agent_pause",      "host_stall",      "host_stall_clock_stops",
+      "path_cut",       "path_cut_one_way",    "all_cut",          "all_cut_one_way", "path_loss",
+      "slow_link",      "flapping_path",       "disk_hang",        "disk_full",       "script_fails",
+      "script_hangs",   "script_ignores_term", "service_dies",     "garp_lost",       "vip_taken_away",
+      "vip_add_fails",  "stranger_on_vip",     "link_down",        "guard_dead",      "other_version",
+      "lan_cut",        "lan_replay",          "operator_command", "agent_shutdown",  "witness_restart",
+      "witness_reboot", "witness_cut",         "witness_loss",     "vote_race",       "link_flaps",
+      "agent_handover", "maintenance"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -112,6 +112,12 @@ void Nemesis::strike_machine(FaultKind kind, NodeId node) {
     case FaultKind::agent_shutdown:
       shut_down(host);
       break;
+    case FaultKind::agent_handover:
+      world_.ask(node, core::Verb::hand_over);
+      break;
+    case FaultKind::maintenance:
+      announce_maintenance(node);
+      break;
     case FaultKind::host_crash:
       host.power_off();
       world_.queue().after(prng_.within(timing.boot), [&host] { host.power_on(); });
@@ -139,6 +145,13 @@ void Nemesis::strike_machine(FaultKind kind, NodeId node) {
     default:
       break;
   }
+}
+
+void Nemesis::announce_maintenance(NodeId node) {
+  core::OperatorRequest request;
+  request.verb = prng_.chance(half / 2) ? core::Verb::maintenance_off : core::Verb::maintenance_on;
+  request.lasts = lasting();
+  world_.ask(node, std::move(request));
 }
 
 void Nemesis::shut_down(Host& host) {

@@ -34,6 +34,7 @@ class Nemesis {
   void strike_with_flaps(Host& host);
   void strike_with_command(NodeId node);
   /// The service manager stops the agent in good order and starts it again, as an upgrade does.
+  void announce_maintenance(NodeId node);
   void shut_down(Host& host);
   void await_shutdown(Host& host, std::uint64_t life, TrueTime limit);
   void cut(NodeId from, PathId path, Duration lasts);

@@ -36,8 +36,9 @@ struct Timing {
   Span guard_reaction{microseconds{100}, milliseconds{2}};
   Span kill{milliseconds{1}, milliseconds{20}};  // from the guard's SIGKILL to the application's end
   Span script{milliseconds{1}, milliseconds{30}};
-  Span fence{milliseconds{1}, milliseconds{30}};  // a power switch takes its time
+  Span fence{milliseconds{1}, milliseconds{30}};     // a power switch takes its time
   Span agent_restart{milliseconds{50}, seconds{2}};  // service manager starts the agent again
+  Span agent_return{milliseconds{20}, seconds{1}};   // of an announced restart
   Span boot{seconds{1}, seconds{10}};
   Duration watch_poll = seconds{1};  // errd polltimer
   Span death_notice{microseconds{50}, milliseconds{2}};
@@ -87,8 +88,10 @@ enum class FaultKind : std::uint8_t {
   witness_loss,
   vote_race,   // both agents start anew, cut off from each other, and meet again while both seek the role
   link_flaps,  // the clients' interface of a node, again and again
+  agent_handover,
+  maintenance,
 };
-constexpr std::size_t fault_kinds = 35;
+constexpr std::size_t fault_kinds = 37;
 std::string_view name_of(FaultKind);
 
 struct Plan {

@@ -49,6 +49,8 @@ void draw_timing(Setup& setup, Prng prng) {
   setup.plan.lasting = {timeout, 8 * timeout};
   setup.plan.ends = std::max<Duration>(200 * timeout, seconds{5});
   setup.timing.agent_restart = {milliseconds{20}, 4 * timeout};
+  policy.restart_grace = milliseconds{50} + prng.between(2 * timeout, 12 * timeout);
+  setup.timing.agent_return = {milliseconds{20}, policy.restart_grace * 5 / 4};
   setup.timing.boot = {timeout, 10 * timeout};
   setup.timing.watch_poll = std::max<Duration>(2 * timeout, milliseconds{100});
   if (prng.chance(few)) {
@@ -134,12 +136,13 @@ void draw_faults(Setup& setup, Prng prng) {
   Plan& plan = setup.plan;
   if (setup.profile == "calm") {
     allow(plan, prng,
-          {agent_shutdown, script_fails, script_hangs, script_ignores_term, service_dies, garp_lost, disk_hang});
+          {agent_handover, maintenance, agent_shutdown, script_fails, script_hangs, script_ignores_term, service_dies,
+           garp_lost, disk_hang});
     plan.is_on[static_cast<std::size_t>(operator_command)] = true;
     return;
   }
   if (setup.profile == "isolation") {
-    allow(plan, prng, {host_stall, guard_dead});
+    allow(plan, prng, {host_stall, guard_dead, agent_handover});
     plan.is_on[static_cast<std::size_t>(agent_pause)] = true;
     plan.is_on[static_cast<std::size_t>(agent_crash)] = true;
     return;
@@ -159,7 +162,7 @@ void draw_faults(Setup& setup, Prng prng) {
   if (setup.profile == "failover-off") {
     return;
   }
-  allow(plan, prng, {operator_command, agent_shutdown});
+  allow(plan, prng, {operator_command, agent_shutdown, agent_handover, maintenance});
   if (setup.policy.has_witness) {
     allow(plan, prng, {all_cut, all_cut_one_way, witness_restart, witness_reboot, witness_cut, witness_loss});
     plan.ends_in_split = prng.chance(half);

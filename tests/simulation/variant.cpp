@@ -23,7 +23,9 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "forgets_sync_set",
                                                        "silent_candidates",
                                                        "observation_ignored",
-                                                       "swap_blind"};
+                                                       "swap_blind",
+
+                                                       "grace_unconfirmed"};
 
 }  // namespace
 

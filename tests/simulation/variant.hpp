@@ -28,8 +28,9 @@ enum class Variant : std::uint8_t {
   silent_candidates,    // a node that seeks the role does not say so in its frames
   observation_ignored,  // in the register no promise of the other node is seen: it is not waited for
   swap_blind,           // the register takes a write whatever was written meanwhile
+  grace_unconfirmed,    // an announced restart takes the peer's promise for given
 };
-constexpr std::size_t variants = 19;
+constexpr std::size_t variants = 20;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -52,6 +52,13 @@ void CorePair::shut_down(int node) {
   tell(node, OperatorRequest{RequestId{next_request_++}, Verb::stop, false, "shutdown", "SYSTEM", true});
 }
 
+void CorePair::maintain(int node, Duration lasts) {
+  OperatorRequest request{RequestId{next_request_++}, Verb::maintenance_off, false, "", "administrator", false};
+  if (lasts > Duration::zero()) request.verb = Verb::maintenance_on;
+  request.lasts = lasts;
+  tell(node, request);
+}
+
 void CorePair::start_both() {
   operate(0, Verb::start);
   operate(1, Verb::start);
@@ -81,6 +88,18 @@ void CorePair::restart_agent(int node) {
   is_up[at(node)] = true;
   is_frozen[at(node)] = false;
   cores_[at(node)].emplace(policy(node), disk[at(node)], now_);
+}
+
+bool CorePair::resume_agent(int node) {
+  const auto handover = std::exchange(left[at(node)], std::nullopt);
+  if (!handover || !may_resume(*handover, disk[at(node)], policy(node).self)) return false;
+  ++lives_[at(node)];
+  Handover resumed = *handover;
+  resumed.until = std::min(resumed.until, now_ + first_permit(policy(node).timeout));
+  if (resumed.holds_vip) permit[at(node)] = resumed.until;
+  is_up[at(node)] = true;
+  cores_[at(node)].emplace(policy(node), disk[at(node)], now_, resumed);
+  return true;
 }
 
 bool CorePair::answers_for_vip(int node) const {
@@ -161,6 +180,10 @@ void CorePair::carry_out(int node, const ActionList& actions) {
             finish(typed.token, fails ? Outcome::failure : Outcome::success, fails ? "exit code 1" : "");
           } else if constexpr (std::is_same_v<T, CancelScript>) {
             for (const auto& end : std::exchange(hanging_[at(node)], {})) queue_.emplace_back(node, end);
+          } else if constexpr (std::is_same_v<T, HandOver>) {
+            if (handover_fails[at(node)]) return finish(typed.token, Outcome::failure, "no space left on device");
+            left[at(node)] = typed.left;
+            is_up[at(node)] = false;
           } else if constexpr (std::is_same_v<T, Note>) {
             notes_[at(node)] += typed.text + "\n";
           } else if constexpr (std::is_same_v<T, Reply>) {

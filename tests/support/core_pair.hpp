@@ -18,6 +18,7 @@ class CorePair {
   void run_for(Duration duration);
   void operate(int node, core::Verb verb, bool force = false, std::string identity = {});
   void shut_down(int node);
+  void maintain(int node, Duration lasts);  // zero: off
   void tell(int node, const core::Event& event);
   void start_both();
 
@@ -28,6 +29,10 @@ class CorePair {
   std::string notes(int node) const;
   void forget_scripts();
   void restart_agent(int node);  // a new life from what is durable; its kernel keeps nothing
+  /// A new life from what the former one left; false: it left nothing.
+  bool resume_agent(int node);
+  std::array<std::optional<core::Handover>, 2> left{};
+  std::array<bool, 2> handover_fails{false, false};
 
   // The world
   std::array<bool, 2> hears{true, true};  // node n hears the other

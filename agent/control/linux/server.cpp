@@ -75,9 +75,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void start(LineHandler on_line) {
     timer_.expires_after(session_time);
-    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-      const auto self = weak.lock();
-      if (!error && self) self->close();
+    // An answer may take its time, and nothing else holds the session until then.
+    timer_.async_wait([self = shared_from_this()](const error_code& error) {
+      if (!error) self->close();
     });
     asio::async_read_until(
         socket_, asio::dynamic_buffer(input_, request_bytes_max), '\n',
@@ -223,7 +223,8 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   void begin(const SessionPointer& session, const OperateRequest& operate) {
     const RequestId id = expect_reply(session);
     const std::string asked_by = operate.asked_by.empty() ? "root" : operate.asked_by;
-    handlers_.operate(core::OperatorRequest{id, operate.verb, operate.force, operate.identity, asked_by, false});
+    handlers_.operate(
+        core::OperatorRequest{id, operate.verb, operate.force, operate.identity, asked_by, false, operate.lasts});
     status_line_.clear();  // whoever asks next must not see the state from before the order
   }
 

@@ -31,6 +31,7 @@ TEST_F(Show, marks_what_is_set_and_what_is_default) {
             "heart.port                       = 8888      # default\n"
             "heart.pulse                      = 1000 ms   # set, line 2\n"
             "heart.timeout                    = 30000 ms  # default\n"
+            "heart.restart_grace              = 10 s      # default\n"
             "heart.heartbeat[default].name    = default   # set, line 3\n"
             "heart.heartbeat[default].ident   = default   # default: as heartbeat.name\n"
             "heart.heartbeat[default].pulse   = 1000 ms   # default: as heart.pulse\n"

@@ -24,11 +24,16 @@ core::PeerStatus sample() {
   status.wish_id = 9;
   status.granted_wish_id = 10;
   status.config_hash = 11;
+  status.restarts_for = Duration{12};
+  status.waits_for = Duration{13};
+  status.maintenance_number = 14;
+  status.maintenance_left = Duration{15};
   return status;
 }
 
-core::PeerStatus over_the_wire(const core::PeerStatus& status) {
+core::PeerStatus over_the_wire(const core::PeerStatus& status, std::uint8_t version = 2) {
   wire::Header header;
+  header.version = version;
   header.node = status.node;
   header.incarnation = status.incarnation;
   const wire::Keys keys = wire::Keys::derive(wire::Key{1}, "m");
@@ -55,6 +60,21 @@ TEST(StatusCodec, gives_back_every_field) {
   EXPECT_EQ(back.wish_id, 9U);
   EXPECT_EQ(back.granted_wish_id, 10U);
   EXPECT_EQ(back.config_hash, 11U);
+  EXPECT_EQ(back.restarts_for, Duration{12});
+  EXPECT_EQ(back.waits_for, Duration{13});
+  EXPECT_EQ(back.maintenance_number, 14U);
+  EXPECT_EQ(back.maintenance_left, Duration{15});
+}
+
+TEST(StatusCodec, leaves_out_what_version_1_does_not_know) {
+  core::PeerStatus status = sample();
+  status.blocked = core::BlockReason::maintenance;
+  const core::PeerStatus back = over_the_wire(status, 1);
+  EXPECT_EQ(back.config_hash, 11U);
+  EXPECT_EQ(back.restarts_for, Duration::zero());
+  EXPECT_EQ(back.waits_for, Duration::zero());
+  EXPECT_EQ(back.maintenance_number, 0U);
+  EXPECT_EQ(back.blocked, core::BlockReason::operator_hold);
 }
 
 TEST(StatusCodec, mixes_no_flag_up_with_another) {

@@ -157,8 +157,8 @@ TEST_F(ReceiverTest, tells_an_incompatible_peer_from_a_forgery_and_from_a_record
 
 TEST_F(ReceiverTest, answers_a_peer_that_could_speak_a_version_of_ours) {
   Header newer = from(7, 1, receiver.challenge());
-  newer.version = 2;
-  newer.speaks = {1, 2};
+  newer.version = 3;
+  newer.speaks = {1, 3};
   EXPECT_TRUE(is_unproven(encode(newer, StatusFrame{}, keys)));
 }
 

@@ -159,7 +159,7 @@ void check_promises(Machine& m) {
     m.witness.next_ask_at = m.now;
     send_beat(m, true);
   }
-  if (!m.tenure.mute_since || !has_quorum(m) || !primary_phases.contains(m.phase)) return;
+  if (!m.tenure.mute_since || !has_quorum(m) || !primary_phases.contains(m.phase) || is_superseded(m)) return;
   m.tenure.mute_since.reset();
   note(m, Severity::event, "the role is confirmed; the virtual IP answers again");
   renew_permit(m);

@@ -103,8 +103,11 @@ ModuleState module_state(const Machine& m) {
       return ModuleState::alone;
     case Phase::prim:
       return ModuleState::prim;
-    case Phase::restarting:
     case Phase::leaving_primary:
+      // A proposal that is given up was never a primary.
+      if (m.policy.has_witness && !m.tenure.is_elected && !m.holds_vip && !m.runs_service) return ModuleState::wait;
+      return has_secondary ? ModuleState::prim : ModuleState::alone;
+    case Phase::restarting:
       return has_secondary ? ModuleState::prim : ModuleState::alone;
     case Phase::joining:
     case Phase::second:

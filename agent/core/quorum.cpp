@@ -27,8 +27,8 @@ Duration ask_gap(const Machine& m) {
 // What the witness is asked about: a proposal that is on disk and waits for its second voter, else what is known.
 Record record_to_ask_of(const Machine& m, WitnessVerb verb) {
   const auto proposal = proposal_on_disk(m);
-  const bool claims = verb == WitnessVerb::renew || verb == WitnessVerb::vote;
-  return claims && proposal ? *proposal : record_on_disk(m);
+  const bool is_asked = verb == WitnessVerb::vote || (verb == WitnessVerb::renew && !seeks_new_epoch(m));
+  return is_asked && proposal ? *proposal : record_on_disk(m);
 }
 
 bool claims_primacy(const Machine& m) {
@@ -50,7 +50,10 @@ bool doubts_peer(const Machine& m) {
 WitnessVerb wanted_verb(const Machine& m) {
   if (m.witness.released_at) return WitnessVerb::release;
   if (!claims_primacy(m)) return WitnessVerb::query;
-  if (m.tenure.is_elected || m.phase != Phase::taking_over) return WitnessVerb::renew;
+  if (m.tenure.is_elected || m.phase != Phase::taking_over) {
+    // By turns: the promise of the present number must not lapse meanwhile.
+    return seeks_new_epoch(m) && m.witness.next_number % 2 == 0 ? WitnessVerb::vote : WitnessVerb::renew;
+  }
   // A renewal says that this node was elected; after a refusal that is the other node's to decide.
   return m.tenure.is_refused ? WitnessVerb::query : WitnessVerb::vote;
 }

@@ -103,6 +103,7 @@ void propose_tenure(Machine& m) {
 }
 
 void forget_proposal(Machine& m) {
+  if (m.desired.proposal) m.epoch_floor = std::max(m.epoch_floor, m.desired.proposal->epoch);
   m.desired.proposal.reset();
   m.sync.is_proposal_inherited = false;
 }
@@ -149,8 +150,8 @@ void vote_for_peer(Machine& m) {
   const bool is_rival = primary_phases.contains(m.phase) || m.phase == Phase::leaving_primary || m.is_candidate;
   if (is_rival || proposed.holder != m.policy.peer() || !is_newer(proposed, m.desired.record)) return;
   if (m.desired.proposal) {
-    // One vote an epoch; and what a former life proposed may have been led on, with writes that the peer lacks.
-    // With nobody to ask the newer epoch wins, as in every split brain.
+    // One vote an epoch. What a former life proposed may have been led on, with writes that the peer lacks; with nobody
+    // to ask the newer epoch wins, as in every split brain.
     const bool may_be_true = m.sync.is_proposal_inherited && m.policy.has_witness;
     if (may_be_true || proposed.epoch <= m.desired.proposal->epoch) return;
   }
@@ -159,6 +160,11 @@ void vote_for_peer(Machine& m) {
   m.desired.record = proposed;
   forget_proposal(m);
   request_persist(m);
+}
+
+bool seeks_new_epoch(const Machine& m) {
+  const auto proposal = proposal_to_tell(m);
+  return proposal && proposal->epoch > m.desired.record.epoch;
 }
 
 bool has_open_end(const Machine& m) {
@@ -170,7 +176,8 @@ bool has_open_end(const Machine& m) {
 bool is_superseded(const Machine& m) {
   if (!m.policy.mirrors_data || !primary_phases.contains(m.phase)) return false;
   if (m.tenure.is_superseded) return true;
-  const Epoch own = std::max(m.tenure.epoch, highest_epoch_of(m.desired));
+  // Of records alone: a proposal of this node proves nothing.
+  const Epoch own = std::max(m.tenure.epoch, m.desired.record.epoch);
   return peer_alive(m) && m.peer->record.holder == m.policy.peer() && m.peer->record.epoch > own;
 }
 

@@ -35,6 +35,8 @@ Record record_on_disk(const Machine& m);
 std::optional<Record> proposal_on_disk(const Machine& m);
 /// The same, where others are asked to vote for it: in a tenure or candidacy, and after a restart.
 std::optional<Record> proposal_to_tell(const Machine& m);
+/// A tenure asks for a number above one that the peer has voted in: that takes a vote, as a take-over does.
+bool seeks_new_epoch(const Machine& m);
 /// The record that this node wants there to be.
 const Record& newest_wish(const Machine& m);
 bool is_tenure_on_disk(const Machine& m);

@@ -75,9 +75,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void start(LineHandler on_line) {
     timer_.expires_after(session_time);
-    // An answer may take its time, and nothing else holds the session until then.
-    timer_.async_wait([self = shared_from_this()](const error_code& error) {
-      if (!error) self->close();
+    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+      const auto self = weak.lock();
+      if (!error && self) self->close();
     });
     asio::async_read_until(
         socket_, asio::dynamic_buffer(input_, request_bytes_max), '\n',
@@ -140,10 +140,8 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   void reply(const core::Reply& reply) {
     const auto found = pending_.find(reply.request);
     if (found == pending_.end()) return;
-    const auto session = found->second.lock();
+    const SessionPointer session = found->second;
     pending_.erase(found);
-    awaited_.erase(reply.request);
-    if (!session) return;
     session->answer(to_line(reply.is_accepted ? Json{{"ok", true}, {"message", reply.message}}
                                               : refusal({ErrorCode::refused, reply.message})));
   }
@@ -169,7 +167,6 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 
   void welcome(stream_protocol::socket socket) {
     std::erase_if(sessions_, [](const auto& weak) { return weak.expired(); });
-    std::erase_if(pending_, [](const auto& entry) { return entry.second.expired(); });
     auto caller = caller_of(socket.native_handle());
     if (!caller || sessions_.size() >= sessions_max) return;
     const auto session = std::make_shared<Session>(std::move(socket), std::move(*caller));
@@ -215,7 +212,6 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 
   void begin_reload(const SessionPointer& session) {
     const RequestId id = expect_reply(session);
-    awaited_[id] = session;
     handlers_.reload_keys(id);
     status_line_.clear();
   }
@@ -244,9 +240,8 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   std::string path_;
   std::optional<std::uint32_t> readers_;
   Handlers handlers_;
-  std::vector<std::weak_ptr<Session>> sessions_;         // at most sessions_max
-  std::map<RequestId, std::weak_ptr<Session>> pending_;  // at most one a session
-  std::map<RequestId, SessionPointer> awaited_;          // whose reply comes from another thread's work
+  std::vector<std::weak_ptr<Session>> sessions_;  // at most sessions_max
+  std::map<RequestId, SessionPointer> pending_;   // at most one a session; kept alive, for a reply may come long after
   std::uint64_t next_request_ = 1;
   std::string node_;
   std::string status_line_;

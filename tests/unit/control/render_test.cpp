@@ -68,8 +68,8 @@ TEST(RenderStatus, says_what_is_held_and_when_a_blocked_node_tries_again) {
   status["local"]["held"] = {{"role_changes", 5}, {"window_ms", 3600000}, {"left_ms", 24000}};
   status["local"]["next_try_ms"] = 8000;
   const std::string shown = render_status(status, false, 200);
-  EXPECT_THAT(shown, HasSubstr("5 role changes in the last 60 min; no voluntary move for 24 s"));
-  EXPECT_THAT(shown, HasSubstr("in 8 s"));
+  EXPECT_THAT(shown, HasSubstr("5 role changes in the last 60 min; no voluntary move for 24.0 s"));
+  EXPECT_THAT(shown, HasSubstr("in 8.0 s"));
 }
 
 TEST(RenderStatus, shows_what_is_stale_as_unknown_and_never_the_last_good_value) {

@@ -47,6 +47,12 @@ bool fall_back_is_due(const Machine& m) {
   return m.tenure.second_ready_since && m.now >= *m.tenure.second_ready_since + fall_back_after(m.policy);
 }
 
+// What the peer sees and compares with: a tenure that was renumbered goes on under its new number.
+Epoch tenure_number(const Machine& m) {
+  const bool is_renumbered = m.durable.record.holder == m.policy.self && m.durable.record.epoch > m.tenure.epoch;
+  return is_renumbered ? m.durable.record.epoch : m.tenure.epoch;
+}
+
 bool guard_released(const Machine& m) {
   return m.guard_released && m.peer && *m.guard_released >= m.peer->record.epoch && m.judge.is_process_gone(m.now);
 }
@@ -101,7 +107,7 @@ Facts gather_facts(const Machine& m) {
   f.peer_is_lost = peer_lost(m);
   f.peer_is_incompatible = m.peer_is_incompatible;
   f.peer_is_primary = f.peer_is_alive && is_primary(m.peer->state);
-  f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > m.tenure.epoch;
+  f.peer_is_newer_primary = f.peer_is_primary && m.peer->record.epoch > tenure_number(m);
   f.newer_primary_is_on_lan = newer_primary_on_lan(m);
   f.is_held_back_by_lan = is_held_back_by_lan(m);
   f.is_forestalled_on_lan = is_forestalled_on_lan(m);
@@ -111,7 +117,10 @@ Facts gather_facts(const Machine& m) {
   f.peer_is_second = f.peer_is_alive && m.peer->state == ModuleState::second;
   f.peer_can_take_over = f.peer_is_second && m.peer->is_promotable;
   const Epoch own_epoch = std::max(m.tenure.epoch, highest_epoch_of(m.desired));
-  f.peer_holds_newer_record = f.peer_is_alive && std::max(m.peer->record.epoch, m.peer->voted) > own_epoch;
+  // Not in doubt: a node that stood still reads what its successor said on the way to the role, and would outbid it.
+  const bool is_in_doubt = m.tenure.mute_since || m.tenure.confirm_beat;
+  f.peer_holds_newer_record =
+      f.peer_is_alive && !is_in_doubt && std::max(m.peer->record.epoch, m.peer->voted) > own_epoch;
   f.is_superseded = is_superseded(m);
   f.peer_will_give_up_on_us = peer_will_give_up(m);
   f.may_lead = why_not_promotable(m) == BlockReason::none;

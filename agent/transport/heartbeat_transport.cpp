@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "agent/base/assert.hpp"
@@ -94,8 +95,10 @@ void HeartbeatTransport::answer(const wire::Addressee& newcomer, Instant now) {
   answered_at_ = now;
   wire::StatusFrame again = *last_status_;
   again.is_probe = false;
-  again.heard_age += now - last_status_at_;
-  transmit_status(again, newcomer, now);
+  // The very frame that is answered may have made the core send one: a negative age would be refused as malformed.
+  const Instant sent_at = std::max(now, last_status_at_);
+  again.heard_age += sent_at - last_status_at_;
+  transmit_status(again, newcomer, sent_at);
 }
 
 void HeartbeatTransport::act(const wire::Accepted& accepted, Path& path, Instant now) {

@@ -116,6 +116,15 @@ TEST_F(RestartedPeerTest, proves_itself_without_waiting_for_a_pulse) {
   EXPECT_EQ(std::get<core::FrameReceived>(a.events.back()).status.incarnation, Incarnation{5555});
 }
 
+TEST_F(RestartedPeerTest, is_answered_with_no_age_below_zero_when_the_core_speaks_first) {
+  a.beats_at_once = b.beats_at_once = true;
+  ASSERT_TRUE(both_believe());
+  a.poll();
+  b.poll();
+  EXPECT_EQ(a.transport->counters().malformed, 0U);
+  EXPECT_EQ(b.transport->counters().malformed, 0U);
+}
+
 TEST_F(RestartedPeerTest, that_has_already_heard_is_answered_all_the_same) {
   a.beat(true);
   b.poll();

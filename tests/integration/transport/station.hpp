@@ -46,7 +46,9 @@ class Station {
           io, options,
           [this](core::Event event) {
             was_called_from_send |= is_sending_;
+            const bool is_heard = std::holds_alternative<core::FrameReceived>(event);
             events.push_back(std::move(event));
+            if (is_heard && beats_at_once) beat();
           },
           [this](std::string text, Instant) { reports.push_back(std::move(text)); });
       if (opened) transport = std::move(opened).value();
@@ -86,6 +88,7 @@ class Station {
   std::vector<std::string> reports;
   std::uint64_t beats = 0;
   bool was_called_from_send = false;
+  bool beats_at_once = false;  // on a frame that is heard, as the core does where one tells it something new
   std::unique_ptr<transport::HeartbeatTransport> transport;
 
  private:

@@ -153,7 +153,9 @@ void vote_for_peer(Machine& m) {
     // One vote an epoch. What a former life proposed may have been led on, with writes that the peer lacks; with nobody
     // to ask the newer epoch wins, as in every split brain.
     const bool may_be_true = m.sync.is_proposal_inherited && m.policy.has_witness;
-    if (may_be_true || proposed.epoch <= m.desired.proposal->epoch) return;
+    // What this life proposed and gave up was never led on; without a witness nobody else can have taken it for true.
+    const bool was_given_up = !m.sync.is_proposal_inherited && !m.policy.has_witness;
+    if (may_be_true || (!was_given_up && proposed.epoch <= m.desired.proposal->epoch)) return;
   }
   const bool is_revision = proposed.epoch == m.desired.record.epoch && m.desired.record.holder == proposed.holder;
   if (!is_revision && !m.desired.record.sync_set.contains(m.policy.peer())) return;

@@ -12,7 +12,7 @@ PATIENCE_S = 20.0
 
 def noticed_after_ms():
     """One repetition in a sandbox of its own."""
-    with Lab() as lab:
+    with Lab(on_disk=True) as lab:
         mariadb.install(lab)
         lab.write_module(pulse=100, timeout=1000, scripts=mariadb.scripts(lab.directory), errd=mariadb.ERRD)
         lab.start_cluster()

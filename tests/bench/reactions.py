@@ -79,7 +79,7 @@ FAULTS = {
 
 
 def once(fault, timeout_ms):
-    with Lab() as lab:
+    with Lab(on_disk=True) as lab:
         counter, clocks = Counter(lab), WallClocks(lab.sandbox, NODES)
         lab.write_module(pulse=timeout_ms // 10, timeout=timeout_ms, scripts=counter.scripts())
         lab.start_responders()

@@ -127,7 +127,7 @@ def label(name):
 
 def fresh(name, **options):
     """A lab with the named system, not started yet; use it in a `with` statement, then call start()."""
-    lab = Lab()
+    lab = Lab(on_disk=True)
     return lab, SYSTEMS[name](lab, **options)
 
 

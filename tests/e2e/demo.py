@@ -43,7 +43,7 @@ def timeline(lab, node, since):
 
 
 def main():
-    with Lab() as lab:
+    with Lab(on_disk=True) as lab:
         print("two nodes, a client and a switch in network namespaces; MariaDB on both nodes")
         mariadb.install(lab)
         lab.write_module(pulse=20, timeout=200, scripts=mariadb.scripts(lab.directory), errd=mariadb.ERRD)

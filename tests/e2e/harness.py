@@ -25,6 +25,7 @@ MODULE = "demo"
 PORT = 7000
 START_PATIENCE_S = 20.0
 TOOL_PATIENCE_S = 15.0
+MEMORY_BYTES_MIN = 2 << 30
 OBSERVER_ADDRESS = "10.77.1.11"
 
 USERCONFIG = """<safe>
@@ -65,8 +66,28 @@ def tool(name):
     return path
 
 
+def memory_directory():
+    """Where files are in memory and may be run; the temporary directory where there is no such place."""
+    shared = "/dev/shm"
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        options = [line.split()[2:4] for line in mounts if line.split()[1] == shared]
+    is_usable = bool(options) and options[-1][0] == "tmpfs" and "noexec" not in options[-1][1].split(",")
+    free_bytes = shutil.disk_usage(shared).free if is_usable else 0
+    return shared if free_bytes >= MEMORY_BYTES_MIN else "/tmp"
+
+
 def other(node):
     return NODES[1 - NODES.index(node)]
+
+
+@contextlib.contextmanager
+def naming(**what):
+    """Around one round of several in a test: its failure says which round it was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the round with {what}")
+        raise
 
 
 class Measurement:
@@ -102,8 +123,10 @@ class Measurement:
 class Lab:
     """A sandbox with what an experiment needs. Use it in a `with` statement: whatever happens, it cleans up."""
 
-    def __init__(self, keep_logs_in=None):
-        self.directory = tempfile.mkdtemp(prefix="ca-lab-", dir="/tmp")
+    def __init__(self, keep_logs_in=None, on_disk=False):
+        """on_disk: state files on the machine's own disk, for measurements; otherwise a disk that is busy with what
+        was built a minute ago is none of the test's business."""
+        self.directory = tempfile.mkdtemp(prefix="ca-lab-", dir="/tmp" if on_disk else memory_directory())
         os.chmod(self.directory, 0o755)
         self.sandbox = Sandbox(self.directory)
         self.keep_logs_in = keep_logs_in
@@ -274,4 +297,4 @@ def monotonic_ns():
 
 
 __all__ = ["Lab", "LabError", "MODULE", "Measurement", "SandboxError", "VIRTUAL_ADDRESS", "agent_binary", "is_alive",
-           "monotonic_ns", "other", "owner_changes", "tool", "wait_for", "NODES", "PORT", "REPOSITORY"]
+           "monotonic_ns", "naming", "other", "owner_changes", "tool", "wait_for", "NODES", "PORT", "REPOSITORY"]

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import Lab, owner_changes, wait_for
+from steady import on_a_steady_machine
 
 OUTAGE_MS_MAX = 1500
 HANG_S = 10
@@ -35,6 +36,7 @@ def heartbeat_sockets(pid):
     return found
 
 
+@on_a_steady_machine
 class AgentDeath(unittest.TestCase):
     def run_fault(self, lab, act):
         lab.wait_served_by("node1")
@@ -51,7 +53,7 @@ class AgentDeath(unittest.TestCase):
 
     def test_sigkill(self):
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             probe, observer = self.run_fault(lab, lambda: lab.sandbox.signal_agent("node1", signal.SIGKILL))
@@ -79,7 +81,7 @@ class AgentDeath(unittest.TestCase):
 
     def test_sigstop_of_the_agent(self):
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             probe, observer = self.run_fault(lab, lambda: lab.sandbox.signal_agent("node1", signal.SIGSTOP))
@@ -91,7 +93,7 @@ class AgentDeath(unittest.TestCase):
     def test_sigstop_of_agent_and_guard(self):
         """Nobody is left to act but the kernel: the permit runs out by itself."""
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             pids = lab.sandbox.processes("node1", "clusteragent") + lab.sandbox.processes("node1", "clusteragent-guard")
@@ -108,7 +110,7 @@ class AgentDeath(unittest.TestCase):
 
     def test_sigkill_of_the_secondary_changes_nothing(self):
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")
@@ -124,7 +126,7 @@ class AgentDeath(unittest.TestCase):
     def test_sigkill_of_the_guard(self):
         """The guard is part of what protects: it is missed, and the module goes on protected or goes elsewhere."""
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")

@@ -5,8 +5,10 @@ import unittest
 
 from application import ERRD, read_journal, responder_scripts
 from harness import Lab, wait_for
+from steady import on_a_steady_machine
 
 
+@on_a_steady_machine
 class Application(unittest.TestCase):
     def responder(self, lab, node):
         return lab.sandbox.processes(node, "responder")

@@ -6,7 +6,8 @@ import subprocess
 import time
 import unittest
 
-from harness import Lab, owner_changes, wait_for
+from harness import Lab, naming, owner_changes, wait_for
+from steady import on_a_steady_machine
 
 IMAGE_BYTES = 64 * 1024 * 1024
 HANG_S = 5
@@ -34,12 +35,13 @@ def frozen(lab, node, target):
         lab.sandbox.execute_quietly(node, ["fsfreeze", "--unfreeze", target])
 
 
+@on_a_steady_machine
 class DiskHangs(unittest.TestCase):
     def test_on_the_primary_and_on_the_secondary_nothing_moves(self):
         for node in ("node1", "node2"):
-            with self.subTest(node=node), Lab() as lab:
+            with naming(node=node), Lab() as lab:
                 target = give_own_disk(lab, node)
-                lab.write_module(pulse=10, timeout=100)
+                lab.write_module(pulse=20, timeout=300)
                 lab.start_responders()
                 lab.start_cluster()
                 lab.wait_served_by("node1")
@@ -59,7 +61,7 @@ class DiskHangs(unittest.TestCase):
         """The peer stops during the hang, so that the primary has a record to write and lines to log."""
         with Lab() as lab:
             target = give_own_disk(lab, "node1")
-            lab.write_module(pulse=10, timeout=100)
+            lab.write_module(pulse=20, timeout=300)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")
@@ -77,7 +79,7 @@ class DiskHangs(unittest.TestCase):
     def test_no_take_over_before_it_is_on_disk(self):
         with Lab() as lab:
             target = give_own_disk(lab, "node2")
-            lab.write_module(pulse=10, timeout=100)
+            lab.write_module(pulse=20, timeout=300)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")

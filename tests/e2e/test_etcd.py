@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import MODULE, Lab, wait_for
+from steady import on_a_steady_machine
 from witness_backend import Etcd, make_certificates
 
 CUT_S = 5
@@ -15,6 +16,7 @@ PULSE_MS, TIMEOUT_MS = 20, 300
 OUTAGE_MS_MAX = 1500
 
 
+@on_a_steady_machine
 class EtcdAsThirdVoter(unittest.TestCase):
     def prepare(self, lab, etcd):
         lab.start_witness(etcd)

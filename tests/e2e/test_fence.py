@@ -4,6 +4,7 @@ import unittest
 
 from application import read_journal, responder_scripts
 from harness import Lab, wait_for
+from steady import on_a_steady_machine
 
 
 def fence_script(directory):
@@ -16,6 +17,7 @@ exit 3
 """
 
 
+@on_a_steady_machine
 class Fence(unittest.TestCase):
     def test_comes_before_the_take_over_and_its_failure_blocks_it(self):
         with Lab() as lab:

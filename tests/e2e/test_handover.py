@@ -9,6 +9,7 @@ import time
 import unittest
 
 from harness import Lab, VIRTUAL_ADDRESS, agent_binary, is_alive, owner_changes, wait_for
+from steady import on_a_steady_machine
 
 PORT = 7100
 GRACE_S = 2
@@ -47,6 +48,7 @@ finally:
 """
 
 
+@on_a_steady_machine
 class Handover(unittest.TestCase):
     def set_up(self, lab, **options):
         self.server = os.path.join(lab.directory, "server.py")

@@ -7,11 +7,13 @@ import time
 import unittest
 
 from harness import MODULE, NODES, Lab, WITNESS, wait_for
+from steady import on_a_steady_machine
 
 KEY = "etc/clusteragent/cluster.key"
 WITNESS_KEY = "etc/clusteragent/witness.d/lab.key"
 
 
+@on_a_steady_machine
 class KeyRotation(unittest.TestCase):
     def prepare(self, lab):
         lab.start_witness()

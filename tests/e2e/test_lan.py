@@ -6,6 +6,7 @@ import time
 import unittest
 
 from harness import Lab, other, owner_changes, wait_for
+from steady import on_a_steady_machine
 
 PULSE_MS = 50
 TIMEOUT_MS = 300
@@ -45,6 +46,7 @@ def arp(operation, mac, sender, target, trailer=b""):
     return (b"\xff" * 6 + mac + b"\x08\x06" + packet + bytes(map(int, target.split("."))) + trailer).hex()
 
 
+@on_a_steady_machine
 class VirtualAddressNetwork(unittest.TestCase):
     def prepare(self, lab):
         """Heartbeats on net2 alone; net1 has the clients and the virtual address."""

@@ -3,12 +3,14 @@ import time
 import unittest
 
 from harness import Lab, owner_changes, wait_for
+from steady import on_a_steady_machine
 
 
+@on_a_steady_machine
 class Link(unittest.TestCase):
     def test_link_loss_moves_the_address(self):
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")
@@ -28,7 +30,7 @@ class Link(unittest.TestCase):
 
     def test_link_loss_of_the_heartbeat_network_moves_nothing(self):
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=200)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")

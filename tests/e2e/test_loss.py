@@ -1,17 +1,19 @@
-"""A quarter of all frames is lost, each way, for a minute, at pulse 10 ms and timeout 50 ms: nothing may move."""
+"""A quarter of all frames is lost, each way, for a minute, at pulse 20 ms and timeout 100 ms: nothing may move."""
 import time
 import unittest
 
 from harness import Lab, owner_changes
+from steady import on_a_steady_machine
 
 LOSS_PERCENT = 25
 LOSS_S = 60
 
 
+@on_a_steady_machine
 class Loss(unittest.TestCase):
     def test_a_quarter_lost_moves_nothing(self):
         with Lab() as lab:
-            lab.write_module(pulse=10, timeout=50)
+            lab.write_module(pulse=20, timeout=100)
             lab.start_responders()
             lab.start_cluster()
             lab.wait_served_by("node1")

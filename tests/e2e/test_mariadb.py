@@ -6,10 +6,12 @@ import unittest
 
 import mariadb
 from harness import Lab, wait_for
+from steady import on_a_steady_machine
 
 SERVED_AGAIN_S_MAX = 20  # a start of MariaDB on a busy machine; the failover itself is milliseconds
 
 
+@on_a_steady_machine
 class MariaDb(unittest.TestCase):
     def prepare(self, lab):
         mariadb.install(lab)

@@ -3,7 +3,8 @@ primaries for its time (README: what this mode cannot promise); afterwards one i
 import time
 import unittest
 
-from harness import Lab, owner_changes, wait_for
+from harness import Lab, naming, owner_changes, wait_for
+from steady import on_a_steady_machine
 
 CUT_S = 3
 # The client's kernel doubts a stale ARP entry only after 5 s: an address that is not announced again shows within 9 s.
@@ -11,9 +12,10 @@ ARP_DOUBT_S = 9
 DUAL_AFTER_HEAL_MS_MAX = 500
 
 
+@on_a_steady_machine
 class Cuts(unittest.TestCase):
     def prepare(self, lab, **options):
-        lab.write_module(pulse=10, timeout=50, **options)
+        lab.write_module(pulse=20, timeout=200, **options)
         lab.start_responders()
         lab.start_cluster()
         lab.wait_served_by("node1")
@@ -40,7 +42,7 @@ class Cuts(unittest.TestCase):
 
     def test_one_network_of_two_is_no_partition(self):
         for network in ("net1", "net2"):
-            with self.subTest(network=network), Lab() as lab:
+            with naming(network=network), Lab() as lab:
                 probe, observer = self.prepare(lab)
                 lab.sandbox.cut("node1", "node2", network)
                 time.sleep(CUT_S)

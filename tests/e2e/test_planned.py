@@ -5,11 +5,13 @@ import time
 import unittest
 
 from application import read_journal, responder_scripts
-from harness import Lab, other
+from harness import Lab, other, naming
+from steady import on_a_steady_machine
 
 OUTAGE_MS_MAX = 500  # the figures stand in docs/benchmarks.md; this bound survives a busy machine
 
 
+@on_a_steady_machine
 class Planned(unittest.TestCase):
     def change(self, lab, act, after):
         """Acts under measurement; returns what the client and the kernels saw."""
@@ -28,7 +30,7 @@ class Planned(unittest.TestCase):
 
     def test_swap_asked_on_either_node(self):
         for asked in ("node1", "node2"):
-            with self.subTest(asked=asked), Lab() as lab:
+            with naming(asked=asked), Lab() as lab:
                 lab.write_module()
                 lab.start_responders()
                 lab.start_cluster()

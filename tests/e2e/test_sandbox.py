@@ -8,6 +8,7 @@ import unittest
 
 import harness
 from harness import REPOSITORY, Lab, wait_for
+from steady import on_a_steady_machine
 
 PROGRAM = os.path.join(REPOSITORY, "scripts/sandbox")
 
@@ -22,6 +23,7 @@ def hears(directory, source, address):
     return sandbox(directory, "exec", source, "ping", "-c", "1", "-W", "1", address, check=False).returncode == 0
 
 
+@on_a_steady_machine
 class CommandLine(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="ca-lab-", dir="/tmp")
@@ -106,6 +108,7 @@ class CommandLine(unittest.TestCase):
         self.assertTrue(hears(other, "node1", "10.77.1.2"))
 
 
+@on_a_steady_machine
 class Instruments(unittest.TestCase):
     """The probe and the observer, against addresses put in place by hand."""
 

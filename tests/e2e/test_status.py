@@ -5,10 +5,12 @@ import re
 import unittest
 
 from harness import Lab, wait_for
+from steady import on_a_steady_machine
 
 TIMEOUT_MS = 300
 
 
+@on_a_steady_machine
 class Status(unittest.TestCase):
     def text(self, lab, node):
         return lab.agent(node, "status", "-m", "demo")

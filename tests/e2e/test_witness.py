@@ -8,14 +8,16 @@ import time
 import unittest
 
 from harness import MODULE, WITNESS, Lab, wait_for
+from steady import on_a_steady_machine
 
 CUT_S = 5
 HANG_S = 10
-PULSE_MS, TIMEOUT_MS = 10, 50
+PULSE_MS, TIMEOUT_MS = 20, 200
 # A take-over waits for the witness's promise to run out and for two more writes to disks.
-OUTAGE_MS_MAX = 400
+OUTAGE_MS_MAX = 1500
 
 
+@on_a_steady_machine
 class ThirdVoter(unittest.TestCase):
     def prepare(self, lab):
         lab.start_witness()

@@ -140,6 +140,7 @@ void settle(Machine& m) {
 // ---- what must be true before anything else is looked at
 
 void ask_for_confirmation(Machine& m) {
+  m.reacquire_at.reset();  // the answer sets the address again, or nothing may
   m.tenure.confirm_beat = m.beat + 1;
   m.tenure.confirm_asked_at = m.now;
   m.judge.listen_anew(m.now);
@@ -155,6 +156,7 @@ void check_promises(Machine& m) {
     note(m, Severity::critical,
          "no promise of the other node or the witness lives any more; the virtual IP is mute until one is renewed");
     m.permit_until.reset();
+    m.reacquire_at.reset();
     m.tenure.mute_since = m.now;
     m.witness.next_ask_at = m.now;
     send_beat(m, true);
@@ -369,6 +371,7 @@ struct Handler {
     if (m.reacquire_token == event.token) {
       m.reacquire_token.reset();
       if (event.outcome == Outcome::success || !m.holds_vip || m.tenure.is_revoked) return;
+      if (m.tenure.confirm_beat || m.tenure.mute_since) return;
       note(m, Severity::critical, "the virtual IP could not be set again: " + event.detail + "; trying again");
       m.reacquire_at = m.now + reacquire_after;
       return;

@@ -24,6 +24,7 @@ class StallMeter:
         self.longest_ms = None
         self.process = subprocess.Popen([tool("stall_meter")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         text=True)
+        self.process.stdout.readline()  # from now on a SIGTERM is an order, not its death
         return self
 
     def __exit__(self, kind, error, trace):

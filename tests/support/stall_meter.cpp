@@ -2,7 +2,8 @@
 // measures, asks to be woken every millisecond and writes down how late it was. A hypervisor that takes the processors
 // away, or a processor that real-time threads hold, shows here; a program under test that is merely slow does not.
 //   stall_meter [--least-ms 5]
-// Until SIGTERM; then one line: {"longest_ms": ..., "stalls": [{"from_ns", "to_ns", "processor"}]}
+// Says `ready`, and measures until SIGTERM; then one line: {"longest_ms": ..., "stalls": [{"from_ns", "to_ns",
+// "processor"}]}
 #include <pthread.h>
 #include <sched.h>
 
@@ -68,6 +69,8 @@ int main(int count, char** words) {
   const clusteragent::measure::Words options{count, words, "usage: stall_meter [--least-ms N]"};
   const std::int64_t least_ns = options.number("least-ms", 5) * 1'000'000;
   clusteragent::measure::prepare_process();
+  fmt::print("ready\n");
+  std::fflush(stdout);
   std::vector<Watch> watches;
   for (const std::size_t processor : own_processors()) watches.push_back({.processor = processor});
   {

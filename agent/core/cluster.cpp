@@ -207,6 +207,7 @@ void check_confirmation(Machine& m) {
     m.tenure.is_superseded = true;
     return;
   }
+  accept_without_witness(m);
   if (!m.holds_vip) return;
   note(m, Severity::event,
        peer_confirms ? "the peer confirms that it did not take over; the virtual IP answers again"

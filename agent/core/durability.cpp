@@ -33,8 +33,7 @@ void on_persist_finished(Machine& m, Outcome outcome, const std::string& detail)
     m.durable = m.persist_in_flight;
     m.persist_failure.clear();
     if (is_tenure_on_disk(m)) m.tenure.is_durable = true;
-    // Nobody else votes; what was given up meanwhile was never led on.
-    if (!m.policy.has_witness && primary_phases.contains(m.phase)) accept_own_proposal(m);
+    accept_without_witness(m);
     // The peer waits to hear that its proposal is on this disk.
     if (m.policy.mirrors_data) m.beat_wanted = true;
     request_persist(m);

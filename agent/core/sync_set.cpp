@@ -129,6 +129,13 @@ void accept_own_proposal(Machine& m) {
   request_persist(m);
 }
 
+void accept_without_witness(Machine& m) {
+  // Nobody else votes; what was given up meanwhile was never led on. A node that stood still on the way to the role
+  // asks the peer first: that one may have gone on alone.
+  if (m.policy.has_witness || !primary_phases.contains(m.phase) || m.tenure.confirm_beat) return;
+  accept_own_proposal(m);
+}
+
 void adopt_record(Machine& m, const Record& seen) {
   if (primary_phases.contains(m.phase) || !is_newer(seen, m.desired.record)) return;
   m.desired.record = seen;
@@ -178,8 +185,8 @@ bool has_open_end(const Machine& m) {
 bool is_superseded(const Machine& m) {
   if (!m.policy.mirrors_data || !primary_phases.contains(m.phase)) return false;
   if (m.tenure.is_superseded) return true;
-  // Of records alone: a proposal of this node proves nothing.
-  const Epoch own = std::max(m.tenure.epoch, m.desired.record.epoch);
+  // Of records alone: a proposal of this node proves nothing, whatever its number.
+  const Epoch own = is_own_record(m) ? std::max(m.tenure.epoch, m.desired.record.epoch) : m.desired.record.epoch;
   return peer_alive(m) && m.peer->record.holder == m.policy.peer() && m.peer->record.epoch > own;
 }
 

@@ -45,6 +45,8 @@ bool is_own_record(const Machine& m);
 void propose(Machine& m, const Record& record);
 void propose_tenure(Machine& m);
 void accept_own_proposal(Machine& m);
+/// The same where the peer is the only other voter and cannot be asked, or was.
+void accept_without_witness(Machine& m);
 void forget_proposal(Machine& m);
 /// A newer record than any known; a primary keeps to its own until it has let go.
 void adopt_record(Machine& m, const Record& seen);

@@ -123,7 +123,11 @@ void Mirror::begin_copy() {
 }
 
 void Mirror::end_copy(std::uint64_t number) {
-  if (number != copy_number_ || role_ != Role::primary || !is_connected()) {
+  if (number != copy_number_ || role_ != Role::primary) {
+    return;
+  }
+  if (!is_connected()) {
+    connection_lost();
     return;
   }
   other().log_ = log_;

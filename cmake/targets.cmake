@@ -33,6 +33,14 @@ function(clusteragent_library name)
 endfunction()
 
 # A GoogleTest binary; every TEST becomes a ctest entry with the given label.
+# What the tests of a label need, to be built alone: cmake --build ... --target tests_<label>
+function(clusteragent_needed_by label)
+  if(NOT TARGET tests_${label})
+    add_custom_target(tests_${label})
+  endif()
+  add_dependencies(tests_${label} ${ARGN})
+endfunction()
+
 function(clusteragent_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;USES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
@@ -47,6 +55,7 @@ function(clusteragent_test name)
   if(arg_LABEL STREQUAL "integration")
     set(serial TRUE)
   endif()
+  clusteragent_needed_by(${arg_LABEL} ${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${serial})
 endfunction()

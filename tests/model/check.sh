@@ -1,5 +1,5 @@
 #!/bin/bash
-# Checks the model of the votes exhaustively, and that each protection taken away breaks it.
+# Checks a model exhaustively, and that each protection taken away breaks it.
 #   tests/model/check.sh votes.pml VARIANTS
 set -euo pipefail
 model=$(readlink -f "$1")
@@ -20,10 +20,10 @@ for variant in $(seq 0 "$variants"); do
   states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.log)
   errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' pan.log)
   if [ "$variant" -eq 0 ]; then
-    echo "votes.pml: $errors errors in $states states"
+    echo "$(basename "$model"): $errors errors in $states states"
     [ "$errors" -eq 0 ] || { spin -t -p -DVARIANT=0 "$model" | tail -n 60; exit 1; }
   else
-    echo "votes.pml, variant $variant: $errors errors, as it should"
+    echo "$(basename "$model"), variant $variant: $errors errors, as it should"
     [ "$errors" -gt 0 ] || { echo "variant $variant is not rejected: the model proves nothing"; exit 1; }
   fi
 done

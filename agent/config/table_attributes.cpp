@@ -154,8 +154,8 @@ constexpr std::array attributes{
                  .allowed = "ping|witness|etcd",
                  .description = "`witness`: a third voter, `clusteragent witness`, on another machine: never two "
                                 "primaries. `etcd`: etcd 3.4 or later as third voter, with the same promise. "
-                                "`ping` (SafeKit's, which cannot promise that) is read, but a module that "
-                                "has it does not start in this version."},
+                                "`ping` (SafeKit's): a node that loses its peer goes on alone only when an "
+                                "address answers; two that both get an answer are both primary."},
     AttributeRow{.element = "splitbrain", .name = "arg", .type = Type::text, .is_required = true,
                  .description = "IP address of the witness; with `etcd` the members, such as "
                                 "`https://192.0.2.5:2379 https://192.0.2.6:2379`; with `ping` the addresses to ask."},

@@ -19,6 +19,7 @@
 #include "agent/transport/heartbeat_transport.hpp"
 #include "agent/vip/virtual_ip.hpp"
 #include "agent/watch/process_watch.hpp"
+#include "agent/witness/ping_client.hpp"
 #include "agent/witness/third_voter.hpp"
 
 namespace clusteragent::daemon {
@@ -46,6 +47,9 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   Status open_witness();
   Status open_own_witness(const config::WitnessConfig& configured);
   Status open_etcd(const config::EtcdConfig& configured);
+  Status open_ping(const config::PingConfig& configured);
+  void add_ping_status(control::Json& status, Instant now) const;
+  core::WitnessPort* witness_port() const;
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
@@ -86,6 +90,7 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   std::unique_ptr<KeyKeeper> keys_;
   std::unique_ptr<transport::HeartbeatTransport> transport_;
   std::unique_ptr<witness::ThirdVoter> witness_;  // null: the module has none
+  std::unique_ptr<witness::PingClient> ping_;     // null: no ping targets
   std::unique_ptr<vip::VirtualIp> vip_;
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;

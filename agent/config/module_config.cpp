@@ -47,6 +47,7 @@ HeartConfig build_heart(const Section& heart) {
   out.pulse = heart["pulse"].duration();
   out.timeout = heart["timeout"].duration();
   out.restart_grace = heart["restart_grace"].duration();
+  out.watchdog = heart["watchdog"].text;
   for (const Section* heartbeat : heart.all("heartbeat")) {
     const PathId path{static_cast<std::uint8_t>(out.heartbeats.size())};
     out.heartbeats.push_back({path, (*heartbeat)["name"].text, (*heartbeat)["ident"].text,

@@ -93,6 +93,10 @@ constexpr std::array attributes{
                  .description = "How long a restart or upgrade of the agent that was announced to the other node may "
                                 "take. So long nobody takes over, and the application and the virtual IP stay. Not "
                                 "in SafeKit."},
+    AttributeRow{.element = "heart", .name = "watchdog", .type = Type::path,
+                 .description = "The machine's watchdog device, such as `/dev/watchdog`, for this module alone: the "
+                                "guard feeds it, and when the guard is frozen or cannot remove the virtual IP the "
+                                "machine is reset. Unless set there is none. Not in SafeKit."},
     AttributeRow{.element = "heart", .name = "permanent_arp", .type = Type::choice, .fallback = "off",
                  .allowed = "on|off", .standing = ignored, .note = "no static ARP entry is made for the peer",
                  .description = "SafeKit's static ARP entry for the peer (on there unless set)."},

@@ -108,7 +108,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
   agent->state_ =
       std::make_unique<StateWriter>(io, agent->setup_.paths.state_file(agent->setup_.module),
                                     [raw = agent.get()](core::Event event) { raw->deliver(std::move(event)); });
-  agent->open_guard();
+  if (const Status opened = agent->open_guard(); !opened) return opened.error();
   agent->build_driver();
   if (const Status settled = agent->settle_former_life(); !settled) return settled.error();
   return agent;
@@ -341,6 +341,7 @@ Json Agent::own_status() const {
   add_key_status(json);
   add_witness_status(json, view.witness, now);
   add_ping_status(json, now);
+  add_watchdog_status(json);
   add_maintenance_status(json, view, now);
   return json;
 }

@@ -81,6 +81,21 @@ Row labelled(const char* label, Cell own, Cell peer) {
   return {{label}, std::move(own), std::move(peer)};
 }
 
+Cell diverged_cell(const Json& local) {
+  const auto epoch = number(local, "diverged_epoch");
+  if (!epoch) return {};
+  return {fmt::format("under epoch {}, beside a newer primary: what was written here then is on this node alone; "
+                      "clusteragent acknowledge when it is dealt with",
+                      *epoch),
+          Tint::red};
+}
+
+void append_diverged(std::vector<Row>& rows, const Screen& screen) {
+  const Cell own = diverged_cell(part(screen.own, "local"));
+  const Cell peer = diverged_cell(part(screen.report, "local"));
+  if (!own.text.empty() || !peer.text.empty()) rows.push_back(labelled("diverged", own, peer));
+}
+
 void append_splitbrain(std::vector<Row>& rows, const Screen& screen, bool is_current) {
   const auto append = [&](const char* name, Cell (*cell)(const Json&)) {
     if (part(screen.own, name).empty()) return;
@@ -124,6 +139,7 @@ std::vector<Row> node_rows(const Screen& screen) {
     rows.push_back(labelled("virtual IP", {vip_text(local)}, {peer_vip ? *peer_vip ? "held" : "not held" : unknown}));
   }
   rows.push_back(labelled("record", {record_text(local)}, {record_text(theirs)}));
+  append_diverged(rows, screen);
   rows.push_back(
       labelled("restarts", {restarts_text(part(local, "restarts"))}, {restarts_text(part(theirs, "restarts"))}));
   const auto held = [](const Json& node, std::int64_t age) -> std::string {

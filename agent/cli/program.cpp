@@ -24,6 +24,7 @@ int run_program(int argc, const char* const* argv, const RunAgent& run_agent, co
   add_operations(program);
   add_hand_over(program);
   add_maintenance(program);
+  add_acknowledge(program);
   add_status(program);
   add_log(program);
   add_config(program);

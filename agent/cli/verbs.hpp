@@ -16,6 +16,7 @@ struct Program {
 void add_run(const Program& program, const RunAgent& run_agent);
 void add_operations(const Program& program);  // start stop restart stopstart swap prim second
 void add_hand_over(const Program& program);
+void add_acknowledge(const Program& program);
 void add_maintenance(const Program& program);  // on off
 void add_status(const Program& program);
 void add_log(const Program& program);

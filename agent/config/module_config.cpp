@@ -47,6 +47,7 @@ HeartConfig build_heart(const Section& heart) {
   out.pulse = heart["pulse"].duration();
   out.timeout = heart["timeout"].duration();
   out.restart_grace = heart["restart_grace"].duration();
+  out.watchdog = heart["watchdog"].text;
   for (const Section* heartbeat : heart.all("heartbeat")) {
     const PathId path{static_cast<std::uint8_t>(out.heartbeats.size())};
     out.heartbeats.push_back({path, (*heartbeat)["name"].text, (*heartbeat)["ident"].text,
@@ -174,12 +175,6 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
   const Section* check = service.find("check");
   if (const Section* splitbrain = check == nullptr ? nullptr : check->find("splitbrain")) {
     module.splitbrain = build_splitbrain(*splitbrain);
-    if (module.splitbrain.ping) {
-      module.start_refusals.push_back(
-          {"splitbrain",
-           "<splitbrain exec=\"ping\"> is valid, but asking ping targets is not built in this version, and could not "
-           "keep two nodes that both reach them from being primary at once. Use exec=\"witness\", or remove it"});
-    }
   }
   if (const Section* rfs = service.find("rfs")) {
     module.rfs = build_rfs(*rfs);

@@ -42,6 +42,7 @@ struct HeartConfig {
   Duration pulse{};
   Duration timeout{};
   Duration restart_grace{};
+  std::string watchdog;                     // device; empty: none
   std::vector<HeartbeatConfig> heartbeats;  // at least one
 };
 

@@ -93,6 +93,10 @@ constexpr std::array attributes{
                  .description = "How long a restart or upgrade of the agent that was announced to the other node may "
                                 "take. So long nobody takes over, and the application and the virtual IP stay. Not "
                                 "in SafeKit."},
+    AttributeRow{.element = "heart", .name = "watchdog", .type = Type::path,
+                 .description = "The machine's watchdog device, such as `/dev/watchdog`, for this module alone: the "
+                                "guard feeds it, and when the guard is frozen or cannot remove the virtual IP the "
+                                "machine is reset. Unless set there is none. Not in SafeKit."},
     AttributeRow{.element = "heart", .name = "permanent_arp", .type = Type::choice, .fallback = "off",
                  .allowed = "on|off", .standing = ignored, .note = "no static ARP entry is made for the peer",
                  .description = "SafeKit's static ARP entry for the peer (on there unless set)."},
@@ -154,8 +158,8 @@ constexpr std::array attributes{
                  .allowed = "ping|witness|etcd",
                  .description = "`witness`: a third voter, `clusteragent witness`, on another machine: never two "
                                 "primaries. `etcd`: etcd 3.4 or later as third voter, with the same promise. "
-                                "`ping` (SafeKit's, which cannot promise that) is read, but a module that "
-                                "has it does not start in this version."},
+                                "`ping` (SafeKit's): a node that loses its peer goes on alone only when an "
+                                "address answers; two that both get an answer are both primary."},
     AttributeRow{.element = "splitbrain", .name = "arg", .type = Type::text, .is_required = true,
                  .description = "IP address of the witness; with `etcd` the members, such as "
                                 "`https://192.0.2.5:2379 https://192.0.2.6:2379`; with `ping` the addresses to ask."},

@@ -66,8 +66,44 @@ Cell witness_cell(const Json& witness) {
   return {name + " answers", Tint::green};
 }
 
+Cell ping_cell(const Json& ping) {
+  if (ping.empty()) return {unknown};
+  const std::string name = text(ping, "name");
+  const std::string value = text(ping, "value");
+  if (value == "up") return {fmt::format("{}: {} answers", name, text(ping, "answered_by")), Tint::green};
+  const std::string problem = text(ping, "problem");
+  if (!problem.empty()) return {name + ": " + problem, Tint::red};
+  if (value == "down") return {name + ": no address answers", Tint::red};
+  return {name + ": not asked now"};
+}
+
 Row labelled(const char* label, Cell own, Cell peer) {
   return {{label}, std::move(own), std::move(peer)};
+}
+
+Cell diverged_cell(const Json& local) {
+  const auto epoch = number(local, "diverged_epoch");
+  if (!epoch) return {};
+  return {fmt::format("under epoch {}, beside a newer primary: what was written here then is on this node alone; "
+                      "clusteragent acknowledge when it is dealt with",
+                      *epoch),
+          Tint::red};
+}
+
+void append_diverged(std::vector<Row>& rows, const Screen& screen) {
+  const Cell own = diverged_cell(part(screen.own, "local"));
+  const Cell peer = diverged_cell(part(screen.report, "local"));
+  if (!own.text.empty() || !peer.text.empty()) rows.push_back(labelled("diverged", own, peer));
+}
+
+void append_splitbrain(std::vector<Row>& rows, const Screen& screen, bool is_current) {
+  const auto append = [&](const char* name, Cell (*cell)(const Json&)) {
+    if (part(screen.own, name).empty()) return;
+    rows.push_back(
+        labelled(name, cell(part(screen.own, name)), is_current ? cell(part(screen.report, name)) : Cell{unknown}));
+  };
+  append("witness", witness_cell);
+  append("ping", ping_cell);
 }
 
 std::vector<Row> node_rows(const Screen& screen) {
@@ -103,6 +139,7 @@ std::vector<Row> node_rows(const Screen& screen) {
     rows.push_back(labelled("virtual IP", {vip_text(local)}, {peer_vip ? *peer_vip ? "held" : "not held" : unknown}));
   }
   rows.push_back(labelled("record", {record_text(local)}, {record_text(theirs)}));
+  append_diverged(rows, screen);
   rows.push_back(
       labelled("restarts", {restarts_text(part(local, "restarts"))}, {restarts_text(part(theirs, "restarts"))}));
   const auto held = [](const Json& node, std::int64_t age) -> std::string {
@@ -119,10 +156,7 @@ std::vector<Row> node_rows(const Screen& screen) {
   }
   add_optional("last failure", "last_script_failure", Tint::red);
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
-  if (!part(screen.own, "witness").empty()) {
-    rows.push_back(labelled("witness", witness_cell(part(screen.own, "witness")),
-                            is_current ? witness_cell(part(screen.report, "witness")) : Cell{unknown}));
-  }
+  append_splitbrain(rows, screen, is_current);
   const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
   rows.push_back(
       labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));

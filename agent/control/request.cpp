@@ -9,10 +9,10 @@
 namespace clusteragent::control {
 namespace {
 
-constexpr std::array verbs{core::Verb::start,          core::Verb::stop,      core::Verb::restart,
-                           core::Verb::stopstart,      core::Verb::swap,      core::Verb::prim,
-                           core::Verb::second,         core::Verb::hand_over, core::Verb::maintenance_on,
-                           core::Verb::maintenance_off};
+constexpr std::array verbs{core::Verb::start,           core::Verb::stop,       core::Verb::restart,
+                           core::Verb::stopstart,       core::Verb::swap,       core::Verb::prim,
+                           core::Verb::second,          core::Verb::hand_over,  core::Verb::maintenance_on,
+                           core::Verb::maintenance_off, core::Verb::acknowledge};
 
 constexpr std::uint64_t lasts_seconds_max = 86'400;
 

@@ -88,6 +88,7 @@ Json status_of(const core::View& view, const NodeIdentity& identity, Instant now
   local["held"] = {{"role_changes", view.role_changes}, {"window_ms", to_milliseconds(view.role_changes_window)}};
   if (view.held_until) local["held"]["left_ms"] = to_milliseconds(*view.held_until - now);
   if (view.next_try_at) local["next_try_ms"] = to_milliseconds(std::max(*view.next_try_at - now, Duration::zero()));
+  if (view.diverged_epoch != Epoch{}) local["diverged_epoch"] = view.diverged_epoch.value();
   if (view.permit_until) local["permit_left_ms"] = to_milliseconds(*view.permit_until - now);
   if (view.restart_window_ends) {
     local["restarts"]["window_left_ms"] = to_milliseconds(*view.restart_window_ends - now);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/base/assert.hpp"
+#include "agent/core/divergence.hpp"
 #include "agent/core/machine.hpp"
 #include "agent/core/names.hpp"
 #include "agent/core/steadiness.hpp"
@@ -414,6 +415,7 @@ Trigger trigger_of(Verb verb) {
     case Verb::hand_over:
     case Verb::maintenance_on:
     case Verb::maintenance_off:
+    case Verb::acknowledge:
       break;  // change no phase
   }
   CLUSTERAGENT_ASSERT(false);
@@ -424,6 +426,7 @@ void Handler::operator()(const OperatorRequest& event) const {
   const std::string& who = is_administrator ? event.asked_by : event.identity;
   m.detail = "Action " + std::string{name_of(event.verb)} + " called by " + who;
   if (event.verb == Verb::hand_over) return begin_announcement(m, event);
+  if (event.verb == Verb::acknowledge) return acknowledge_divergence(m, event);
   const bool is_maintenance = event.verb == Verb::maintenance_on || event.verb == Verb::maintenance_off;
   if (is_maintenance) return set_maintenance(m, event);
   m.counts_restart = !is_administrator;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/core/divergence.hpp"
 #include "agent/core/names.hpp"
 
 namespace clusteragent::core {
@@ -275,6 +276,7 @@ void begin_restart(Machine& m) {
 }
 
 void leave_for_newer_primary(Machine& m) {
+  mark_divergence(m);
   leave_primary(m, {.destination = Destination::electing, .drops_vip_first = true, .action = "stopstart"});
 }
 

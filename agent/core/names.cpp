@@ -54,6 +54,8 @@ std::string_view name_of(Verb verb) {
       return "maintenance-on";
     case Verb::maintenance_off:
       return "maintenance-off";
+    case Verb::acknowledge:
+      return "acknowledge";
   }
   CLUSTERAGENT_ASSERT(false);
 }

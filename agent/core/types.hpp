@@ -61,6 +61,7 @@ struct DurableState {
   Duration promise_left{};  // this node waits so long for the peer's agent; counted anew from each start of its own
   std::uint64_t maintenance_number = 0;  // of the newest word about it, see maintenance.hpp
   Duration maintenance_left{};           // as of the last write; zero: none
+  Epoch diverged_epoch;                  // own tenure that went on beside a newer primary; 0: none, or acknowledged
   friend bool operator==(const DurableState&, const DurableState&) = default;
 };
 
@@ -124,7 +125,8 @@ enum class Verb : std::uint8_t {
   second,
   hand_over,
   maintenance_on,
-  maintenance_off
+  maintenance_off,
+  acknowledge
 };
 
 enum class ScriptKind : std::uint8_t {

@@ -106,6 +106,7 @@ View make_view(const Machine& m) {
   view.remedy = remedy(m);
   if (m.phase == Phase::blocked) view.next_try_at = m.waiting.hold_until;
   view.record = record_on_disk(m);
+  view.diverged_epoch = m.desired.diverged_epoch;
   view.holds_vip = m.holds_vip;
   view.runs_service = m.runs_service;
   view.permit_until = m.permit_until;

@@ -38,6 +38,7 @@ struct View {
   std::optional<Instant> next_try_at;  // of a blocked node that goes on by itself then
   std::string remedy;                  // the command that would change a blocked state; empty: none
   Record record;
+  Epoch diverged_epoch;  // this node went on as primary beside a newer one, and nobody has acknowledged it; 0: no
   bool holds_vip = false;
   bool runs_service = false;  // the application may be running here
   std::optional<Instant> permit_until;

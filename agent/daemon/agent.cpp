@@ -108,7 +108,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
   agent->state_ =
       std::make_unique<StateWriter>(io, agent->setup_.paths.state_file(agent->setup_.module),
                                     [raw = agent.get()](core::Event event) { raw->deliver(std::move(event)); });
-  agent->open_guard();
+  if (const Status opened = agent->open_guard(); !opened) return opened.error();
   agent->build_driver();
   if (const Status settled = agent->settle_former_life(); !settled) return settled.error();
   return agent;
@@ -230,7 +230,7 @@ void Agent::build_driver() {
   policy.checked_interfaces = checked_interfaces_;
   core::VipPort& vip = vip_ ? static_cast<core::VipPort&>(*vip_) : *no_vip_;
   core::WatchPort& watch = watch_ ? static_cast<core::WatchPort&>(*watch_) : no_watch();
-  core::WitnessPort& witness = witness_ ? static_cast<core::WitnessPort&>(*witness_) : no_witness();
+  core::WitnessPort& witness = witness_port() != nullptr ? *witness_port() : no_witness();
   const Instant now = platform::boottime_now();
   core::Cluster cluster = resumed_ ? core::Cluster{std::move(policy), setup_.durable, now, *resumed_}
                                    : core::Cluster{std::move(policy), setup_.durable, now};
@@ -340,6 +340,8 @@ Json Agent::own_status() const {
   json["warnings"] = warnings_;
   add_key_status(json);
   add_witness_status(json, view.witness, now);
+  add_ping_status(json, now);
+  add_watchdog_status(json);
   add_maintenance_status(json, view, now);
   return json;
 }

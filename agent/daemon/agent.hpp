@@ -19,6 +19,7 @@
 #include "agent/transport/heartbeat_transport.hpp"
 #include "agent/vip/virtual_ip.hpp"
 #include "agent/watch/process_watch.hpp"
+#include "agent/witness/ping_client.hpp"
 #include "agent/witness/third_voter.hpp"
 
 namespace clusteragent::daemon {
@@ -32,6 +33,8 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   void start();
   /// Stops the module in order and then the loop; asked twice, the loop ends at once.
   void shut_down();
+  /// Why this life may not go on although it began; looked at when the loop has ended.
+  const std::optional<Error>& refusal() const { return refusal_; }
   /// Reads the cluster keys again; the log says what came of it.
   void reload_keys();
 
@@ -46,6 +49,9 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   Status open_witness();
   Status open_own_witness(const config::WitnessConfig& configured);
   Status open_etcd(const config::EtcdConfig& configured);
+  Status open_ping(const config::PingConfig& configured);
+  void add_ping_status(control::Json& status, Instant now) const;
+  core::WitnessPort* witness_port() const;
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
@@ -54,7 +60,9 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   void use_keys(const std::vector<wire::Key>& accepted);
   void add_key_status(control::Json& status) const;
   // agent_guard.cpp
-  void open_guard();
+  Status open_guard();
+  void on_watchdog(std::chrono::seconds timeout, const std::string& problem);
+  void add_watchdog_status(control::Json& status) const;
   void plan_guard(std::vector<platform::KernelMessage> removal);
   void tell_guard(const core::View& view);
   void end_guard();
@@ -86,10 +94,14 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   std::unique_ptr<KeyKeeper> keys_;
   std::unique_ptr<transport::HeartbeatTransport> transport_;
   std::unique_ptr<witness::ThirdVoter> witness_;  // null: the module has none
+  std::unique_ptr<witness::PingClient> ping_;     // null: no ping targets
   std::unique_ptr<vip::VirtualIp> vip_;
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;
   std::unique_ptr<fence::GuardLink> guard_;
+  std::chrono::seconds watchdog_timeout_{};  // in force; zero: not fed
+  std::string watchdog_problem_;
+  std::optional<Error> refusal_;
   Epoch released_epoch_{};  // for which the guard holds the release frames
   std::unique_ptr<hooks::ScriptRunner> scripts_;
   std::unique_ptr<watch::ProcessWatch> watch_;

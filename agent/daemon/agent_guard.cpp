@@ -1,4 +1,5 @@
 // The agent's last will: what its guard does when the agent is dead or stands still.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include "agent/base/log.hpp"
 #include "agent/daemon/agent.hpp"
 #include "agent/daemon/mapping.hpp"
+#include "agent/fence/watchdog.hpp"
 #include "agent/hooks/environment.hpp"
 #include "agent/vip/virtual_ip.hpp"
 
@@ -49,8 +51,13 @@ std::vector<std::string> stop_environment(const hooks::Options& options) {
 
 }  // namespace
 
-void Agent::open_guard() {
+Status Agent::open_guard() {
   fence::GuardOptions options;
+  options.watchdog_device = setup_.config.heart.watchdog;
+  options.watchdog_timeout = fence::watchdog_timeout(setup_.config.heart.timeout);
+  if (!options.watchdog_device.empty()) {
+    if (const Status usable = fence::check_watchdog(options.watchdog_device); !usable) return usable;
+  }
   options.lock_path = setup_.paths.run_dir(setup_.module) + "/guard.lock";
   const std::string stop_script = setup_.paths.bin_dir(setup_.module) + "/stop_prim";
   if (setup_.config.user && scripts_->exists(core::ScriptKind::stop_prim)) {
@@ -71,6 +78,7 @@ void Agent::open_guard() {
     deliver(
         core::ProcessFailed{setup_.module, core::FailureAction::restart, "the guard stopped the application: " + text});
   };
+  callbacks.on_watchdog = [this](seconds granted, const std::string& text) { on_watchdog(granted, text); };
   callbacks.on_problem = [](const std::string& text) { log::critical("guard", "{}", text); };
   callbacks.on_lost = [this](const std::string& text, bool is_final) {
     log::critical("guard", "{}", text);
@@ -78,12 +86,41 @@ void Agent::open_guard() {
   };
   auto spawned = fence::GuardLink::spawn(io_, std::move(options), std::move(callbacks));
   if (!spawned) {
+    if (!setup_.config.heart.watchdog.empty()) return spawned.error();
     warnings_.push_back("no guard watches over this agent: " + spawned.error().message);
     log::critical("guard", "{}", warnings_.back());
-    return;
+    return success();
   }
   guard_ = std::move(*spawned);
   if (vip_) plan_guard(vip_->removal_plan());
+  return success();
+}
+
+// Asked for and not to be had: at the start that is a refusal. Later an outage would cost more than it saves.
+void Agent::on_watchdog(seconds timeout, const std::string& problem) {
+  const bool is_first = watchdog_timeout_ == seconds{} && watchdog_problem_.empty();
+  watchdog_timeout_ = timeout;
+  watchdog_problem_ = problem;
+  if (timeout > seconds{}) {
+    return log::event("guard", "watchdog {}: the machine is reset {} s after the guard has stopped feeding it",
+                      setup_.config.heart.watchdog, timeout.count());
+  }
+  log::critical("guard", "{}", problem);
+  if (!is_first || resumed_) return;
+  refusal_ = Error{ErrorCode::configuration,
+                   fmt::format("{}: <heart watchdog=\"{}\">: {}. Free the device, name another one, or remove the "
+                               "attribute; then start the agent again",
+                               setup_.config.file, setup_.config.heart.watchdog, problem)};
+  shut_down();
+}
+
+void Agent::add_watchdog_status(control::Json& status) const {
+  const std::string& device = setup_.config.heart.watchdog;
+  if (device.empty()) return;
+  status["watchdog"] = {{"device", device}, {"timeout_s", watchdog_timeout_.count()}, {"problem", watchdog_problem_}};
+  if (!watchdog_problem_.empty()) {
+    status["warnings"].push_back("no watchdog resets this machine when its guard is frozen: " + watchdog_problem_);
+  }
 }
 
 void Agent::plan_guard(std::vector<platform::KernelMessage> removal) {

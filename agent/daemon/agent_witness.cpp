@@ -1,5 +1,8 @@
-// The third voter, where the configuration names one: our own witness or etcd.
+// Who is asked when the nodes do not hear each other, where the configuration names somebody: a third voter (our own
+// witness or etcd) or ping targets.
 #include <fmt/format.h>
+
+#include <random>
 
 #include "agent/core/names.hpp"
 #include "agent/daemon/agent.hpp"
@@ -12,10 +15,22 @@ namespace clusteragent::daemon {
 
 using control::Json;
 
+namespace {
+
+constexpr std::chrono::seconds ping_gap_max{1};
+
+std::uint64_t random_number() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
+}
+
+}  // namespace
+
 Status Agent::open_witness() {
   const config::SplitbrainConfig& configured = setup_.config.splitbrain;
   if (configured.witness) return open_own_witness(*configured.witness);
   if (configured.etcd) return open_etcd(*configured.etcd);
+  if (configured.ping) return open_ping(*configured.ping);
   return success();
 }
 
@@ -53,6 +68,46 @@ Status Agent::open_etcd(const config::EtcdConfig& configured) {
   if (!opened) return opened.error();
   witness_ = std::move(*opened);
   return success();
+}
+
+Status Agent::open_ping(const config::PingConfig& configured) {
+  std::vector<std::string> targets;
+  for (const config::IpAddress& target : configured.targets) targets.push_back(target.text());
+  auto opened = witness::PingClient::open(io_, targets, random_number(),
+                                          [this](core::Event event) { deliver(std::move(event)); });
+  if (!opened) return opened.error();
+  ping_ = std::move(*opened);
+  warnings_.push_back(fmt::format(
+      "<splitbrain ident=\"{}\" exec=\"ping\"> cannot promise that there are never two primaries: two nodes that both "
+      "reach a target and not each other both serve; exec=\"witness\" and exec=\"etcd\" promise it",
+      configured.ident));
+  return success();
+}
+
+core::WitnessPort* Agent::witness_port() const {
+  if (ping_) return ping_.get();
+  return witness_.get();
+}
+
+void Agent::add_ping_status(Json& status, Instant now) const {
+  if (!ping_) return;
+  const config::PingConfig& configured = *setup_.config.splitbrain.ping;
+  const witness::PingStatus ping = ping_->status(now);
+  Json json{{"name", configured.ident},
+            {"resource", "splitbrain." + configured.ident},
+            {"asked", ping.asked},
+            {"answered", ping.answered},
+            {"answered_by", ping.answered_by},
+            {"problem", ping.problem}};
+  for (const config::IpAddress& target : configured.targets) json["targets"].push_back(target.text());
+  if (ping.last_asked_age) json["asked_age_ms"] = to_milliseconds(*ping.last_asked_age);
+  if (ping.last_answer_age) json["age_ms"] = to_milliseconds(*ping.last_answer_age);
+  // Asked only while the peer is in doubt: before that nobody knows. A node that waits asks once a second.
+  const Duration fresh = setup_.config.heart.timeout + ping_gap_max;
+  const bool was_answered = ping.last_answer_age && *ping.last_answer_age < fresh;
+  const bool was_asked = ping.last_asked_age && *ping.last_asked_age < fresh;
+  json["value"] = was_answered ? "up" : was_asked ? "down" : "init";
+  status["ping"] = std::move(json);
 }
 
 void Agent::add_witness_status(Json& status, const core::WitnessView& view, Instant now) const {

@@ -60,7 +60,7 @@ int run_agent(const RunOptions& options) {
   (*agent)->start();
   io.run();
   log::flush(last_lines_limit);
-  return 0;
+  return (*agent)->refusal() ? refuse(*(*agent)->refusal()) : 0;
 }
 
 }  // namespace clusteragent::daemon

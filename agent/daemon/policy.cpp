@@ -15,6 +15,7 @@ core::Policy make_policy(const config::ModuleConfig& module, const config::Clust
   policy.restarts_max = module.service.maxloop;
   policy.restart_window = module.service.loop_interval;
   policy.has_vip = module.has_virtual_address();
+  policy.asks_ping = module.splitbrain.ping.has_value();
   policy.has_witness = module.splitbrain.has_third_voter();
   policy.config_hash = config::effective_hash(module, cluster);
   policy.incarnation = incarnation;

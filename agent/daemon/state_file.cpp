@@ -93,6 +93,7 @@ std::string encode_state(const core::DurableState& state) {
                       state.is_wanted, state.was_primary, state.restarts_used, state.restart_window_left.count());
   text += fmt::format("promise_left_ns={}\nmaintenance_number={}\nmaintenance_left_ns={}\n", state.promise_left.count(),
                       state.maintenance_number, state.maintenance_left.count());
+  if (state.diverged_epoch != Epoch{}) text += fmt::format("diverged_epoch={}\n", state.diverged_epoch.value());
   text += fmt::format("{}{}\n", checksum_key, checksum_of(text));
   return text;
 }
@@ -135,10 +136,14 @@ Result<core::DurableState> decode_state(const std::string& text, const std::stri
   const bool is_rest_read = is_older || (read_number(values, "promise_left_ns", promise_left) &&
                                          read_number(values, "maintenance_number", state.maintenance_number) &&
                                          read_number(values, "maintenance_left_ns", maintenance_left));
-  const bool is_sane = complete && is_rest_read && window_left >= 0 && promise_left >= 0 && maintenance_left >= 0 &&
-                       (!has_proposal || state.proposal);
+  // Only there while it says something.
+  std::uint64_t diverged = 0;
+  const bool is_mark_read = !values.contains("diverged_epoch") || read_number(values, "diverged_epoch", diverged);
+  const bool is_sane = complete && is_rest_read && is_mark_read && window_left >= 0 && promise_left >= 0 &&
+                       maintenance_left >= 0 && (!has_proposal || state.proposal);
   if (!is_sane) return damaged(path, "a value is missing or impossible");
   state.record = *record;
+  state.diverged_epoch = Epoch{diverged};
   state.is_wanted = is_wanted != 0;
   state.was_primary = was_primary != 0;
   state.restart_window_left = Duration{window_left};

@@ -11,104 +11,23 @@
 
 #include <algorithm>
 
-#include "agent/fence/guard_acts.hpp"
 #include "agent/fence/guard_input.hpp"
-#include "agent/fence/guard_protocol.hpp"
+#include "agent/fence/guard_process.hpp"
+#include "agent/fence/guard_release.hpp"
 
 namespace clusteragent::fence {
 namespace {
 
 // A former guard may still be stopping the application; it is done by its own limit.
 constexpr std::int64_t lock_poll_ns = 10'000'000;
-constexpr std::int64_t forever = INT64_MAX;
-constexpr int strings_max = 512;  // of argv and of the environment, each
-// The release says to a peer what it would else find out by its timeout: a few in a row outlast a short loss.
-constexpr int release_repeats = 5;
-constexpr useconds_t release_pause_us = 2000;
-// The kernel ends a dead agent thread by thread, and the last one holds the port: on a busy machine 40 ms were seen.
-constexpr int release_attempts_max = 250;
 // A killed group is gone at once unless it hangs in the kernel; then the peer's timeout has to do.
 constexpr std::int64_t kill_wait_ns = 2'000'000'000;
-
-struct Storage {
-  alignas(16) std::byte bytes[guard_message_bytes_max];
-  std::size_t size = 0;
-  std::span<const std::byte> message() const { return {bytes, size}; }
-};
-
-/// Everything lives in one static object: its pages are locked before they are needed.
-class Guard {
- public:
-  int run(int descriptor);
-
- private:
-  // The agent's messages
-  void receive();
-  void take(std::span<const std::byte> message);
-  void take_config();
-  void try_lock();
-  void report(ToAgent kind, int value);
-
-  // Time
-  std::int64_t next_deadline() const;
-  void wait();
-  void act_on_time(std::int64_t now);
-
-  // Acts
-  void agent_died();
-  void act_on_death();
-  void look_for_successor();
-  void give_up_waiting();
-  bool drop_addresses();
-  void stop_service();
-  void check_stop();
-  void stop_ended(int exit_code);
-  void release_and_end();
-
-  bool holds(std::uint32_t what) const { return (permit_.holds & what) != 0; }
-
-  int agent_ = -1;
-  int agent_pidfd_ = -1;
-  int lock_ = -1;
-  GuardSockets sockets_;
-  bool is_configured_ = false;
-  bool is_armed_ = false;
-  bool is_agent_dead_ = false;
-  bool awaits_successor_ = false;  // the agent ended on purpose; its next life has until handover_until_
-  bool is_over_ = false;
-  bool is_dropped_ = false;  // since the permit ran out
-  bool is_stopped_ = false;  // the stop command has run since then
-  bool has_failed_ = false;  // something before the release did not succeed
-  std::int64_t drop_after_ = 0;
-  std::int64_t stop_after_ = forever;
-  std::int64_t stop_limit_ = 0;
-  std::int64_t lock_retry_ = forever;
-  std::int64_t handover_until_ = 0;
-  const char* handover_path_ = "";
-  const char* handover_taken_ = "";
-  int handover_watch_ = -1;
-  const char* lock_path_ = "";
-  GuardPermitMessage permit_;
-  pid_t stop_process_ = -1;
-  int stop_pidfd_ = -1;
-  std::int64_t stop_deadline_ = forever;
-  bool is_stop_killed_ = false;
-  StopCommand stop_command_;
-  char* arguments_[strings_max + 1] = {};
-  char* environment_[strings_max + 1] = {};
-  Storage inbox_;
-  Storage config_;
-  Storage plan_;
-  Storage release_;
-  Storage handover_;
-  GuardReport report_;
-};
-
-Guard guard;
 
 std::int64_t sum(std::int64_t a, std::int64_t b) {
   return b > forever - a ? forever : a + b;
 }
+
+}  // namespace
 
 int Guard::run(int descriptor) {
   agent_ = descriptor;
@@ -121,6 +40,8 @@ int Guard::run(int descriptor) {
     check_stop();
     act_on_time(boottime_nanoseconds());
   }
+  // What could not be removed is the reset's to end, unless the agent's next life feeds the device before.
+  if (is_done(duty(), boottime_nanoseconds())) watchdog_.stop();
   return 0;
 }
 
@@ -174,10 +95,10 @@ void Guard::take(std::span<const std::byte> message) {
     case ToGuard::permit:
       if (message.size() != sizeof permit_) break;
       ::memcpy(&permit_, message.data(), sizeof permit_);
-      if (permit_.until > boottime_nanoseconds()) is_dropped_ = is_stopped_ = has_failed_ = false;
+      if (permit_.until > boottime_nanoseconds()) is_dropped_ = has_let_go_ = is_stopped_ = has_failed_ = false;
       break;
     case ToGuard::goodbye:
-      is_over_ = true;
+      end_quietly();
       break;
     case ToGuard::handover: {
       keep(handover_);
@@ -200,6 +121,8 @@ void Guard::take_config() {
   drop_after_ = in.number<std::int64_t>();
   stop_after_ = in.number<std::int64_t>();
   stop_limit_ = in.number<std::int64_t>();
+  watchdog_timeout_ = in.number<std::int32_t>();
+  watchdog_path_ = in.string();
   lock_path_ = in.string();
   stop_command_.directory = in.string();
   for (auto* list : {arguments_, environment_}) {
@@ -229,7 +152,15 @@ void Guard::try_lock() {
     return;
   }
   is_armed_ = true;
+  open_watchdog();
   report(ToAgent::armed, 0);
+}
+
+/// Not before the former guard has ended: a device is open once.
+void Guard::open_watchdog() {
+  if (watchdog_path_[0] == '\0') return;
+  const int seconds = watchdog_.open(watchdog_path_, watchdog_timeout_, {report_.text, sizeof report_.text});
+  report(ToAgent::watchdog, seconds);
 }
 
 void Guard::report(ToAgent kind, int value) {
@@ -240,12 +171,27 @@ void Guard::report(ToAgent kind, int value) {
 }
 
 std::int64_t Guard::next_deadline() const {
-  std::int64_t next = std::min(lock_retry_, stop_deadline_);
+  std::int64_t next = std::min({lock_retry_, stop_deadline_, watchdog_.next_feed()});
   if (awaits_successor_) return std::min(next, handover_until_);
   if (is_agent_dead_ || !is_configured_) return next;
   if (holds(holds_vip) && !is_dropped_) next = std::min(next, sum(permit_.until, drop_after_));
   if (holds(holds_service) && !is_stopped_ && stop_process_ < 0) next = std::min(next, sum(permit_.until, stop_after_));
   return next;
+}
+
+GuardDuty Guard::duty() const {
+  const std::int64_t due = awaits_successor_ ? handover_until_
+                           : is_agent_dead_  ? INT64_MIN
+                                             : sum(permit_.until, drop_after_);
+  return {holds(holds_vip), has_let_go_, due};
+}
+
+void Guard::feed_watchdog(std::int64_t now) {
+  if (now < watchdog_.next_feed()) return;
+  // The machine is at stake: what failed once is tried again until its end.
+  if (!is_done(duty(), now)) drop_addresses();
+  if (watchdog_.feed(now, is_done(duty(), now), {report_.text, sizeof report_.text})) return;
+  report(ToAgent::problem, 0);
 }
 
 void Guard::act_on_time(std::int64_t now) {
@@ -264,7 +210,12 @@ void Guard::act_on_time(std::int64_t now) {
     has_failed_ = true;
     stop_deadline_ = sum(now, kill_wait_ns);
   }
-  if (is_agent_dead_ || !is_configured_) return;
+  watch_agent(now);
+  feed_watchdog(now);
+}
+
+void Guard::watch_agent(std::int64_t now) {
+  if (is_over_ || is_agent_dead_ || !is_configured_) return;
   if (holds(holds_vip) && !is_dropped_ && now >= sum(permit_.until, drop_after_)) {
     is_dropped_ = true;
     drop_addresses();
@@ -299,7 +250,13 @@ void Guard::agent_died() {
 /// The file is gone once the next life's own guard knows everything.
 void Guard::look_for_successor() {
   drain_watch(handover_watch_);
-  if (awaits_successor_ && !has_file(handover_path_) && !has_file(handover_taken_)) is_over_ = true;
+  if (awaits_successor_ && !has_file(handover_path_) && !has_file(handover_taken_)) end_quietly();
+}
+
+/// What is held from here on is somebody else's to give up.
+void Guard::end_quietly() {
+  permit_.holds = 0;
+  is_over_ = true;
 }
 
 /// Whoever removes the file acts: either this guard or the next life of the agent, never both.
@@ -307,10 +264,7 @@ void Guard::give_up_waiting() {
   awaits_successor_ = false;
   const bool was_there = take_file(handover_path_);
   const bool was_taken = take_file(handover_taken_);
-  if (!was_there && !was_taken) {
-    is_over_ = true;
-    return;
-  }
+  if (!was_there && !was_taken) return end_quietly();
   say(nullptr, 0, "the agent handed over and its next life did not come in time");
   act_on_death();
 }
@@ -327,17 +281,18 @@ void Guard::act_on_death() {
 bool Guard::drop_addresses() {
   GuardReader in{plan_.message()};
   in.number<ToGuard>();
-  bool is_done = true;
+  bool is_removed = true;
   const auto count = in.number<std::uint32_t>();
   for (std::uint32_t at = 0; at < count && in.is_whole(); ++at) {
     const auto protocol = in.number<std::uint32_t>();
     const int code = send_kernel_message(sockets_, static_cast<int>(protocol), in.bytes());
     if (code == 0) continue;
-    is_done = false;
+    is_removed = false;
     say(report_.text, sizeof report_.text, "cannot remove the virtual IP: %s", ::strerror(code));
     report(ToAgent::problem, code);
   }
-  return is_done && in.is_whole();
+  has_let_go_ = is_removed && in.is_whole();
+  return has_let_go_;
 }
 
 void Guard::stop_service() {
@@ -377,27 +332,11 @@ void Guard::stop_ended(int exit_code) {
 void Guard::release_and_end() {
   is_over_ = true;
   if (has_failed_) return say(nullptr, 0, "not everything was given up for certain: the peer waits for its timeout");
-  GuardReader head{release_.message()};
-  head.number<ToGuard>();
-  if (head.number<std::uint64_t>() != permit_.epoch) return;
-  const auto count = head.number<std::uint32_t>();
-  int repeats = 0;
-  for (int attempt = 0; attempt < release_attempts_max && repeats < release_repeats; ++attempt) {
-    if (attempt > 0) ::usleep(release_pause_us);
-    GuardReader in = head;
-    bool is_sent = false;
-    for (std::uint32_t at = 0; at < count && in.is_whole(); ++at) {
-      const auto address = in.bytes();
-      const auto datagram = in.bytes();
-      if (in.is_whole() && send_datagram(address, datagram)) is_sent = true;
-    }
-    if (is_sent) ++repeats;
-  }
+  send_release(release_.message(), permit_.epoch);
 }
 
-}  // namespace
-
-int run_guard(int descriptor) {
+int run_guard(int descriptor, const WatchdogCalls& watchdog) {
+  static Guard guard{watchdog};
   return guard.run(descriptor);
 }
 

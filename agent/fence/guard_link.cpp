@@ -155,6 +155,9 @@ void GuardLink::Impl::handle(const GuardReport& report) {
     case ToAgent::problem:
       if (callbacks.on_problem) callbacks.on_problem(report.text);
       break;
+    case ToAgent::watchdog:
+      if (callbacks.on_watchdog) callbacks.on_watchdog(std::chrono::seconds{report.value}, report.text);
+      break;
   }
 }
 

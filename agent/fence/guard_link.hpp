@@ -34,7 +34,9 @@ struct GuardOptions {
   // How long after the permit's end the guard removes the addresses of an agent that stands still. The kernel's own
   // expiry has muted them by then, where there is nftables.
   Duration drop_after{};
-  Duration stop_after = Duration::max();  // and stops the application; max: never
+  Duration stop_after = Duration::max();    // and stops the application; max: never
+  std::string watchdog_device;              // opened and fed by the guard; empty: none
+  std::chrono::seconds watchdog_timeout{};  // at least; the driver may make it longer
 };
 
 /// Sent as it is to the peer when the agent is dead and all is given up: signed by the agent beforehand.
@@ -61,6 +63,8 @@ struct GuardCallbacks {
   /// It was overdue for long: the application was stopped by force.
   std::function<void(int exit_code, const std::string& text)> on_service_stopped;
   std::function<void(const std::string& text)> on_problem;
+  /// With a watchdog device, from each new guard. 0: it is not fed, and the text says why.
+  std::function<void(std::chrono::seconds timeout, const std::string& text)> on_watchdog;
   /// `is_final`: it is not started again; from here on nobody watches over the agent.
   std::function<void(const std::string& text, bool is_final)> on_lost;
 };

@@ -48,6 +48,8 @@ GuardMessage config_message(const GuardOptions& options, int agent) {
       .number(static_cast<std::int64_t>(options.drop_after.count()))
       .number(static_cast<std::int64_t>(options.stop_after.count()))
       .number(static_cast<std::int64_t>(options.stop_limit.count()))
+      .number(static_cast<std::int32_t>(options.watchdog_timeout.count()))
+      .string(options.watchdog_device)
       .string(options.lock_path)
       .string(options.stop_directory)
       .strings(options.stop_command)
@@ -95,7 +97,7 @@ std::optional<GuardReport> parse_report(std::span<const std::byte> message) {
   GuardReport report;
   if (message.size() != sizeof report) return std::nullopt;
   std::memcpy(&report, message.data(), sizeof report);
-  if (report.kind < ToAgent::armed || report.kind > ToAgent::problem) return std::nullopt;
+  if (report.kind < ToAgent::armed || report.kind > ToAgent::watchdog) return std::nullopt;
   if (std::find(std::begin(report.text), std::end(report.text), '\0') == std::end(report.text)) return std::nullopt;
   return report;
 }

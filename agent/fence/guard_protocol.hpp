@@ -7,7 +7,7 @@
 
 namespace clusteragent::fence {
 
-inline constexpr std::uint32_t guard_protocol_version = 2;
+inline constexpr std::uint32_t guard_protocol_version = 3;
 // Where the guard finds its socket.
 inline constexpr int guard_descriptor = 3;
 // The largest message: a plan for 64 addresses, or the stop command with its environment. Below the default socket
@@ -16,8 +16,9 @@ inline constexpr std::size_t guard_message_bytes_max = 32 * 1024;
 
 /// The first four bytes of a message.
 enum class ToGuard : std::uint32_t {
-  config = 1,   // version u32, agent pid i32, drop_after i64, stop_after i64, stop_limit i64, lock path, directory,
-                // argv count u32 and strings, environment count u32 and strings
+  config = 1,   // version u32, agent pid i32, drop_after i64, stop_after i64, stop_limit i64, watchdog timeout in
+                // seconds i32, watchdog path (empty: none), lock path, directory, argv count u32 and strings,
+                // environment count u32 and strings
   plan = 2,     // count u32, then of each: netlink protocol u32, message bytes
   release = 3,  // epoch u64, count u32, then of each: socket address bytes, datagram bytes
   permit = 4,   // GuardPermitMessage
@@ -32,6 +33,7 @@ enum class ToAgent : std::uint32_t {
   vip_dropped = 2,      // the permit was overdue; the addresses are removed
   service_stopped = 3,  // the permit was overdue for long; value: exit code of the stop command
   problem = 4,          // text says what
+  watchdog = 5,         // value: the timeout in force, in seconds; 0: it is not fed, and text says why
 };
 
 struct GuardPermitMessage {

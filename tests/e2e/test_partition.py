@@ -23,6 +23,15 @@ class Cuts(unittest.TestCase):
         time.sleep(0.2)
         return probe, observer
 
+    def check_mark(self, lab):
+        """Who gave way says so until an operator has dealt with it."""
+        lab.wait_states({"node1": "SECOND", "node2": "PRIM"})
+        mark = lab.status("node1")["local"]["diverged_epoch"]
+        self.assertNotIn("diverged_epoch", lab.status("node2")["local"])
+        self.assertIn("diverged", lab.agent("node1", "status", "-m", "demo"))
+        self.assertIn(f"epoch {mark}", lab.agent("node1", "acknowledge", "-m", "demo"))
+        self.assertNotIn("diverged_epoch", lab.status("node1")["local"])
+
     def test_partition_heals_to_one_primary_that_the_client_reaches(self):
         with Lab() as lab:
             probe, observer = self.prepare(lab)
@@ -32,6 +41,7 @@ class Cuts(unittest.TestCase):
             healed_ns = time.monotonic_ns()
             lab.sandbox.heal()
             lab.wait_one_primary()
+            self.check_mark(lab)
             time.sleep(ARP_DOUBT_S)
             client, kernels = probe.finish(), observer.finish()
         both = [one for one in kernels["intervals"] if len(one["hosts"]) > 1 and one["to_ns"] > healed_ns]

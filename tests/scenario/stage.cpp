@@ -52,8 +52,8 @@ std::optional<NodeId> node_of(const std::string& text) {
 
 std::optional<core::Verb> verb_of(const std::string& text) {
   using core::Verb;
-  for (const Verb verb :
-       {Verb::start, Verb::stop, Verb::restart, Verb::stopstart, Verb::swap, Verb::prim, Verb::second}) {
+  for (const Verb verb : {Verb::start, Verb::stop, Verb::restart, Verb::stopstart, Verb::swap, Verb::prim, Verb::second,
+                          Verb::acknowledge}) {
     if (core::name_of(verb) == text) {
       return verb;
     }
@@ -375,6 +375,7 @@ void Stage::report_status() {
     text += fmt::format(", epoch {}", view.record.epoch.value());
     text += host.kernel().answers(world_->now()) ? ", answers for the virtual IP" : "";
     text += host.kernel().runs_service ? ", application runs" : "";
+    text += view.diverged_epoch == Epoch{} ? "" : fmt::format(", diverged under {}", view.diverged_epoch.value());
     text += view.is_promotable ? "" : fmt::format(", not promotable: {}", core::describe(view.blocked));
     text += view.doing.starts_with("fencing") ? ", doing: " + view.doing : "";
     text += view.next_try_at ? fmt::format(", next try in {} ms", to_milliseconds(*view.next_try_at - host.local_now()))

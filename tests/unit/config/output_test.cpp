@@ -38,6 +38,16 @@ TEST_F(Show, marks_what_is_set_and_what_is_default) {
             "heart.heartbeat[default].timeout = 30000 ms  # default: as heart.timeout\n");
 }
 
+TEST_F(Show, names_the_watchdog_where_one_is_set) {
+  load(
+      "<safe><service mode=\"mirror\"><heart watchdog=\"/dev/watchdog1\"><heartbeat "
+      "name=\"default\"/></heart></service>"
+      "</safe>");
+  ASSERT_TRUE(module_);
+  EXPECT_EQ(module_->heart.watchdog, "/dev/watchdog1");
+  EXPECT_NE(show(*module_).find("= /dev/watchdog1"), std::string::npos);
+}
+
 TEST_F(Show, says_so_when_the_module_cannot_start) {
   load_service("<rfs mountover=\"on\"><replicated dir=\"/d\"/></rfs><user/>");
   ASSERT_TRUE(module_);

@@ -72,6 +72,31 @@ TEST(RenderStatus, says_what_is_held_and_when_a_blocked_node_tries_again) {
   EXPECT_THAT(shown, HasSubstr("in 8.0 s"));
 }
 
+TEST(RenderStatus, shows_which_node_diverged_until_somebody_acknowledges_it) {
+  Json status = document();
+  EXPECT_THAT(render_status(status, false, 400), Not(HasSubstr("diverged")));
+  status["peer_report"]["local"]["diverged_epoch"] = 7;
+  const std::string shown = render_status(status, false, 400);
+  EXPECT_THAT(shown, HasSubstr("diverged"));
+  EXPECT_THAT(shown, HasSubstr("under epoch 7"));
+  EXPECT_THAT(shown, HasSubstr("clusteragent acknowledge"));
+}
+
+TEST(RenderStatus, shows_what_the_ping_targets_say) {
+  Json status = document();
+  const auto shown = [&status] { return render_status(status, false, 200); };
+  EXPECT_THAT(shown(), Not(HasSubstr("ping")));
+  status["ping"] = {{"name", "router"}, {"value", "init"}, {"answered_by", ""}, {"problem", ""}};
+  EXPECT_THAT(shown(), HasSubstr("router: not asked now"));
+  status["ping"]["value"] = "up";
+  status["ping"]["answered_by"] = "192.0.2.1";
+  EXPECT_THAT(shown(), HasSubstr("router: 192.0.2.1 answers"));
+  status["ping"]["value"] = "down";
+  EXPECT_THAT(shown(), HasSubstr("router: no address answers"));
+  status["ping"]["problem"] = "cannot send to 192.0.2.1: Network is unreachable";
+  EXPECT_THAT(shown(), HasSubstr("router: cannot send to 192.0.2.1: Network is unreachable"));
+}
+
 TEST(RenderStatus, shows_what_is_stale_as_unknown_and_never_the_last_good_value) {
   Json status = document();
   status["seen_of_peer"]["silent"] = true;

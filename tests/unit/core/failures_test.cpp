@@ -52,6 +52,59 @@ TEST(Failures, a_split_leaves_two_primaries_and_its_end_the_one_with_the_newer_e
   EXPECT_THAT(pair.notes(1), HasSubstr("split brain"));
 }
 
+struct Diverged : testing::Test {
+  CorePair pair;
+  void SetUp() override {
+    pair.start_both();
+    pair.hears = {false, false};
+    pair.run_for(seconds{3});
+    ASSERT_EQ(pair.view(0).diverged_epoch, Epoch{}) << "nobody knows yet";
+    pair.hears = {true, true};
+    pair.run_for(seconds{2});
+    ASSERT_EQ(pair.state(0), "SECOND Ready");
+  }
+};
+
+TEST_F(Diverged, the_loser_of_a_split_is_marked_and_the_winner_is_not) {
+  EXPECT_EQ(pair.view(0).diverged_epoch, Epoch{2});
+  EXPECT_EQ(pair.view(1).diverged_epoch, Epoch{});
+  EXPECT_THAT(pair.notes(0), HasSubstr("diverged"));
+  EXPECT_THAT(pair.notes(0), HasSubstr("clusteragent acknowledge"));
+}
+
+TEST_F(Diverged, the_mark_outlives_the_agent_and_hinders_no_take_over) {
+  pair.restart_agent(0);
+  pair.operate(0, Verb::start);
+  pair.run_for(seconds{2});
+  ASSERT_EQ(pair.state(0), "SECOND Ready");
+  EXPECT_EQ(pair.view(0).diverged_epoch, Epoch{2});
+  EXPECT_TRUE(pair.view(0).is_promotable);
+  pair.is_up[1] = false;
+  pair.run_for(seconds{3});
+  EXPECT_EQ(pair.state(0), "ALONE Ready");
+  EXPECT_EQ(pair.view(0).diverged_epoch, Epoch{2});
+}
+
+TEST_F(Diverged, an_operator_takes_the_mark_away_for_good) {
+  pair.operate(0, Verb::acknowledge);
+  EXPECT_TRUE(pair.last_reply().is_accepted);
+  EXPECT_THAT(pair.last_reply().message, HasSubstr("epoch 2"));
+  pair.run_for(seconds{1});
+  pair.restart_agent(0);
+  EXPECT_EQ(pair.view(0).diverged_epoch, Epoch{});
+  pair.operate(0, Verb::acknowledge);
+  EXPECT_THAT(pair.last_reply().message, HasSubstr("nothing to acknowledge"));
+}
+
+TEST_F(Diverged, an_ordinary_failover_marks_nobody) {
+  pair.operate(0, Verb::acknowledge);
+  pair.operate(1, Verb::swap);
+  pair.run_for(seconds{2});
+  ASSERT_EQ(pair.state(0), "PRIM Ready");
+  EXPECT_EQ(pair.view(0).diverged_epoch, Epoch{});
+  EXPECT_EQ(pair.view(1).diverged_epoch, Epoch{});
+}
+
 TEST(Failures, a_primary_gives_way_to_a_secondary_that_no_longer_hears_it) {
   CorePair pair;
   pair.start_both();

@@ -57,6 +57,18 @@ TEST_F(StateFile, keeps_a_proposal_apart_from_the_record) {
   EXPECT_NE((**loaded).record, *(**loaded).proposal);
 }
 
+TEST_F(StateFile, keeps_the_mark_of_a_node_that_diverged) {
+  core::DurableState state = sample();
+  const std::string without = encode_state(state);
+  EXPECT_EQ(without.find("diverged"), std::string::npos) << "as an older version writes it";
+  EXPECT_EQ(decode_state(without, path())->diverged_epoch, Epoch{});
+  state.diverged_epoch = Epoch{40};
+  ASSERT_TRUE(save_state(path(), state));
+  const auto loaded = load_state(path());
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(**loaded, state);
+}
+
 TEST_F(StateFile, is_absent_at_the_first_start) {
   const auto loaded = load_state(path());
   ASSERT_TRUE(loaded);

@@ -24,6 +24,8 @@ GuardOptions some_options() {
   options.stop_directory = "/tmp";
   options.stop_limit = std::chrono::seconds{7};
   options.drop_after = std::chrono::milliseconds{5};
+  options.watchdog_device = "/dev/watchdog";
+  options.watchdog_timeout = std::chrono::seconds{15};
   return options;
 }
 
@@ -36,6 +38,8 @@ TEST(GuardMessages, configuration_is_read_as_it_was_written) {
   EXPECT_EQ(in.number<std::int64_t>(), 5'000'000);
   EXPECT_EQ(in.number<std::int64_t>(), INT64_MAX) << "never";
   EXPECT_EQ(in.number<std::int64_t>(), 7'000'000'000);
+  EXPECT_EQ(in.number<std::int32_t>(), 15);
+  EXPECT_STREQ(in.string(), "/dev/watchdog");
   EXPECT_STREQ(in.string(), "/run/lock");
   EXPECT_STREQ(in.string(), "/tmp");
   ASSERT_EQ(in.number<std::uint32_t>(), 2U);
@@ -54,7 +58,8 @@ TEST(GuardMessages, truncated_message_is_never_whole) {
     in.number<std::uint32_t>();
     in.number<std::int32_t>();
     for (int number = 0; number < 3; ++number) in.number<std::int64_t>();
-    for (int text = 0; text < 2; ++text) in.string();
+    in.number<std::int32_t>();
+    for (int text = 0; text < 3; ++text) in.string();
     for (int list = 0; list < 2; ++list) {
       for (std::uint32_t left = in.number<std::uint32_t>(); left > 0 && in.is_whole(); --left) in.string();
     }

@@ -42,6 +42,7 @@ USERCONFIG = """<safe>
     </vip>
     {check_section}
     {errd}
+    {rfs}
     <user nicestoptimeout="{nicestoptimeout}" forcestoptimeout="{forcestoptimeout}" logging="userlog"/>
   </service>
 </safe>
@@ -49,7 +50,7 @@ USERCONFIG = """<safe>
 WITNESS = OwnWitness.check_section
 ONE_NETWORK = '<heartbeat name="default"/>'
 DEFAULTS = {"defaultprim": "alone", "maxloop": 3, "failover": "on", "pulse": 50, "timeout": 300, "check": "on",
-            "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "",
+            "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "", "rfs": "",
             "check_section": "", "nicestoptimeout": 20, "forcestoptimeout": 10,
             "restart_grace": 10}
 

@@ -1,11 +1,14 @@
 """A directory that is mirrored: what one node writes is on the other, survives it, and is brought back to it."""
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 
-from harness import NODES, REPOSITORY, Lab, other, wait_for
+import mariadb
+from harness import REPOSITORY, VIRTUAL_ADDRESS, Lab, other, wait_for
 
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
 from tree import differences  # noqa: E402
@@ -39,8 +42,8 @@ class Mirror:
     def reported_death(self, node):
         return "replication engine was ended by signal 9" in self.lab.agent_log(node)
 
-    def start(self, rfs=RFS):
-        self.lab.write_module(rfs=rfs)
+    def start(self, rfs=RFS, scripts=None):
+        self.lab.write_module(rfs=rfs, scripts=scripts)
         self.lab.start_agents()
         self.lab.agent("node1", "prim", "-m", "demo")
         self.lab.wait_states({"node1": "ALONE"})
@@ -109,6 +112,71 @@ class MirroredDirectory(unittest.TestCase):
                 mirror.shell(primary, f"echo {node} >> file; sync file")
                 self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "kept\nnode1\nnode2\n")
+
+
+class Writer(threading.Thread):
+    """A client that inserts one row after another through the virtual address, and remembers those it was told of."""
+
+    def __init__(self, lab, first):
+        super().__init__(daemon=True)
+        self.acknowledged, self.next = [], first
+        argv = ["nsenter", f"--net=/run/netns/{lab.sandbox.namespace('client')}", "mariadb", "--no-defaults", "-h",
+                VIRTUAL_ADDRESS, "-u", "writer", "-n", "-N", "-B", "book"]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, bufsize=1)
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                self.process.stdin.write(f"INSERT INTO page VALUES ({self.next}, REPEAT('x', 500)); "
+                                         f"SELECT {self.next};\n")
+                if self.process.stdout.readline().strip() != str(self.next):
+                    return
+                self.acknowledged.append(self.next)
+                self.next += 1
+
+    def end(self):
+        self.process.kill()
+        self.join()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.communicate()
+        return self.acknowledged
+
+
+class MirroredDatabase(unittest.TestCase):
+    def test_no_acknowledged_row_is_lost(self):
+        with Lab() as lab:
+            mirror = Mirror(lab)
+            scripts = mariadb.scripts(lab.directory)
+            with open(os.path.join(lab.directory, "users.sql"), "a", encoding="utf-8") as users:
+                users.write("CREATE DATABASE IF NOT EXISTS book;\nCREATE USER IF NOT EXISTS 'writer'@'%';\n"
+                            "GRANT ALL ON book.* TO 'writer'@'%';\n"
+                            "CREATE TABLE IF NOT EXISTS book.page (id INT PRIMARY KEY, text TEXT);\n")
+            # On one node only: the other one gets it.
+            lab.sandbox.execute_quietly("node1", mariadb.INSTALL.split())
+            mirror.start(scripts=scripts)
+            kept = []
+            for primary, how in (("node1", "power_off"), ("node2", "swap")):
+                self.assertTrue(wait_for(lambda node=primary: mariadb.ask(lab) == node, 20))
+                writer = Writer(lab, len(kept) * 2 + 1)
+                self.assertTrue(wait_for(lambda writer=writer: len(writer.acknowledged) > 200, 60))
+                if how == "power_off":
+                    lab.sandbox.power_off(primary)
+                else:
+                    lab.sandbox.power_on(other(primary))
+                    mirror.wait_up_to_date(primary)
+                    seen = len(writer.acknowledged)
+                    self.assertTrue(wait_for(lambda writer=writer, seen=seen: len(writer.acknowledged) > seen, 20))
+                    lab.agent(primary, "swap", "-m", "demo")
+                self.assertTrue(wait_for(lambda node=primary: mariadb.ask(lab) == other(node), 30))
+                kept += writer.end()
+                rows = {int(row) for row in mariadb.ask(lab, "SELECT id FROM book.page", 10).split()}
+                self.assertEqual([row for row in kept if row not in rows], [])
+            mirror.wait_up_to_date("node1")
+            lab.agent("node1", "stop", "-m", "demo")
+            lab.wait_states({"node1": "STOP"})
+            print(f"{len(kept)} rows were acknowledged, and are there")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import threading
 import unittest
 
 import mariadb
-from harness import REPOSITORY, VIRTUAL_ADDRESS, Lab, other, wait_for
+from harness import REPOSITORY, VIRTUAL_ADDRESS, WITNESS, Lab, other, wait_for
 
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
 from tree import differences  # noqa: E402
@@ -42,8 +42,8 @@ class Mirror:
     def reported_death(self, node):
         return "replication engine was ended by signal 9" in self.lab.agent_log(node)
 
-    def start(self, rfs=RFS, scripts=None):
-        self.lab.write_module(rfs=rfs, scripts=scripts)
+    def start(self, **options):
+        self.lab.write_module(**{"rfs": RFS, **options})
         self.lab.start_agents()
         self.lab.agent("node1", "prim", "-m", "demo")
         self.lab.wait_states({"node1": "ALONE"})
@@ -96,6 +96,34 @@ class MirroredDirectory(unittest.TestCase):
             mirror.shell("node1", "echo three >> a/b/c; sync a/b/c")
             self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\ntwo\nthree\n")
+
+    def test_with_a_witness_the_link_may_break(self):
+        with Lab() as lab:
+            mirror = Mirror(lab)
+            lab.start_witness()
+            mirror.start(check_section=WITNESS)
+            mirror.shell("node1", "echo one > file; sync file")
+            lab.sandbox.cut("node1", "node2")
+            lab.wait_states({"node1": "ALONE"})
+            # The answer comes once the other node is on record as out of date.
+            mirror.shell("node1", "echo two >> file; sync file")
+            self.assertTrue(wait_for(lambda: mirror.state("node1") == "degraded", 10.0), mirror.state("node1"))
+            lab.sandbox.heal()
+            mirror.wait_up_to_date("node1")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+            lab.sandbox.power_off("node1")
+            lab.wait_states({"node2": "ALONE"})
+            self.assertEqual(mirror.shell("node2", "cat file").stdout, "one\ntwo\n")
+
+    def test_goes_on_over_another_network(self):
+        with Lab() as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            lab.sandbox.cut("node1", "node2", "net1")
+            mirror.shell("node1", "echo two > file; sync file")
+            mirror.wait_up_to_date("node1")
+            mirror.shell("node1", "echo three >> file; sync file")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
 
     def test_an_engine_that_dies_loses_nothing(self):
         with Lab() as lab:

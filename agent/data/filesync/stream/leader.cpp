@@ -32,7 +32,7 @@ void Leader::stop() {
     const std::lock_guard lock{mutex_};
     is_stopping_ = true;
     left = ledger_.abandon();
-    if (channel_) channel_->close("this node is not primary any more");
+    if (connection_) connection_->close("this node is not primary any more");
   }
   changed_.notify_all();
   for (const Waiter& waiter : left) events_.answer(waiter, EIO);
@@ -146,6 +146,7 @@ void Leader::serve() {
         was_streaming = ledger_.is_streaming();
         outcome = ledger_.lost();
         channel_.reset();
+        connection_.reset();
         for (const NodeRef& node : touched_) node->has_new_times = false;
         touched_.clear();
         if (is_stopping_) return;
@@ -181,6 +182,11 @@ std::shared_ptr<Channel> Leader::connect() {
 }
 
 std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (is_stopping_) return "this node is not primary any more";
+    connection_ = channel;
+  }
   Copier copier{*this, root_};
   std::thread copying;
   const auto on_frame = [&](const Head& head, std::span<const std::byte> payload) {

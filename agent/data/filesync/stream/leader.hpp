@@ -81,7 +81,8 @@ class Leader : public Stream {
   std::mutex mutex_;
   std::condition_variable changed_;
   Ledger ledger_;
-  std::shared_ptr<Channel> channel_;  // while streaming
+  std::shared_ptr<Channel> connection_;  // from its beginning
+  std::shared_ptr<Channel> channel_;     // the same, while streaming
   std::vector<NodeRef> touched_;
   CopyProgress progress_;
   std::atomic<bool> is_stopping_ = false;

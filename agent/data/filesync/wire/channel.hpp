@@ -74,6 +74,7 @@ class Channel {
   bool wait_for(short events, Duration limit);
   void write_some();
   void read_some(const OnFrame& on_frame);
+  void make_room();
   void take_frames(const OnFrame& on_frame);
   void sleep(bool reads);
   bool is_heard_and_speaks();
@@ -93,6 +94,7 @@ class Channel {
   std::vector<std::byte> sending_;
   std::size_t sent_ = 0;
   std::vector<std::byte> received_;
+  std::size_t filled_ = 0;
   std::size_t taken_ = 0;
   Instant heard_;
   Instant spoke_;

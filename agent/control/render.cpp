@@ -96,14 +96,11 @@ void append_diverged(std::vector<Row>& rows, const Screen& screen) {
   if (!own.text.empty() || !peer.text.empty()) rows.push_back(labelled("diverged", own, peer));
 }
 
-void append_splitbrain(std::vector<Row>& rows, const Screen& screen, bool is_current) {
-  const auto append = [&](const char* name, Cell (*cell)(const Json&)) {
-    if (part(screen.own, name).empty()) return;
-    rows.push_back(
-        labelled(name, cell(part(screen.own, name)), is_current ? cell(part(screen.report, name)) : Cell{unknown}));
-  };
-  append("witness", witness_cell);
-  append("ping", ping_cell);
+/// Of what not every module has.
+void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell (*shown)(const Json&)) {
+  if (part(screen.own, key).empty()) return;
+  rows.push_back(labelled(key, shown(part(screen.own, key)),
+                          is_report_current(screen) ? shown(part(screen.report, key)) : Cell{unknown}));
 }
 
 std::vector<Row> node_rows(const Screen& screen) {
@@ -156,7 +153,9 @@ std::vector<Row> node_rows(const Screen& screen) {
   }
   add_optional("last failure", "last_script_failure", Tint::red);
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
-  append_splitbrain(rows, screen, is_current);
+  add_row(rows, screen, "witness", witness_cell);
+  add_row(rows, screen, "ping", ping_cell);
+  add_row(rows, screen, "replication", replication_cell);
   const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
   rows.push_back(
       labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));

@@ -1,10 +1,14 @@
 """A directory that is mirrored: what one node writes is on the other, survives it, and is brought back to it."""
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import unittest
 
-from harness import NODES, REPOSITORY, Lab, other, wait_for
+import mariadb
+from harness import REPOSITORY, VIRTUAL_ADDRESS, WITNESS, Lab, other, wait_for
 from steady import on_a_steady_machine
 
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
@@ -12,6 +16,7 @@ from tree import differences  # noqa: E402
 
 DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
 RFS = f'<rfs><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
+ENGINE = "clusteragent-filesync"
 COPY_PATIENCE_S = 30.0
 
 
@@ -35,8 +40,11 @@ class Mirror:
     def state(self, node):
         return self.lab.status(node).get("replication", {}).get("state")
 
-    def start(self, rfs=RFS):
-        self.lab.write_module(rfs=rfs)
+    def reported_death(self, node):
+        return "replication engine was ended by signal 9" in self.lab.agent_log(node)
+
+    def start(self, **options):
+        self.lab.write_module(**{"rfs": RFS, **options})
         self.lab.start_agents()
         self.lab.agent("node1", "prim", "-m", "demo")
         self.lab.wait_states({"node1": "ALONE"})
@@ -90,6 +98,116 @@ class MirroredDirectory(unittest.TestCase):
             mirror.shell("node1", "echo three >> a/b/c; sync a/b/c")
             self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\ntwo\nthree\n")
+
+    def test_with_a_witness_the_link_may_break(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            lab.start_witness()
+            mirror.start(check_section=WITNESS)
+            mirror.shell("node1", "echo one > file; sync file")
+            lab.sandbox.cut("node1", "node2")
+            lab.wait_states({"node1": "ALONE"})
+            # The answer comes once the other node is on record as out of date.
+            mirror.shell("node1", "echo two >> file; sync file")
+            self.assertTrue(wait_for(lambda: mirror.state("node1") == "degraded", 10.0), mirror.state("node1"))
+            lab.sandbox.heal()
+            mirror.wait_up_to_date("node1")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+            lab.sandbox.power_off("node1")
+            lab.wait_states({"node2": "ALONE"})
+            self.assertEqual(mirror.shell("node2", "cat file").stdout, "one\ntwo\n")
+
+    def test_goes_on_over_another_network(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            lab.sandbox.cut("node1", "node2", "net1")
+            mirror.shell("node1", "echo two > file; sync file")
+            mirror.wait_up_to_date("node1")
+            mirror.shell("node1", "echo three >> file; sync file")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+
+    def test_an_engine_that_dies_loses_nothing(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            mirror.shell("node1", "echo kept > file; sync file")
+            for node in ("node1", "node2"):
+                engines = lab.sandbox.processes(node, ENGINE)
+                self.assertEqual(len(engines), 1)
+                os.kill(engines[0], signal.SIGKILL)
+                self.assertTrue(wait_for(lambda node=node: mirror.reported_death(node), 10.0))
+                primary = lab.wait_one_primary()
+                mirror.wait_up_to_date(primary)
+                mirror.shell(primary, f"echo {node} >> file; sync file")
+                self.assertTrue(mirror.equal_soon(), mirror.differences())
+            self.assertEqual(mirror.shell("node2", "cat file").stdout, "kept\nnode1\nnode2\n")
+
+
+class Writer(threading.Thread):
+    """A client that inserts one row after another through the virtual address, and remembers those it was told of."""
+
+    def __init__(self, lab, first):
+        super().__init__(daemon=True)
+        self.acknowledged, self.next = [], first
+        argv = ["nsenter", f"--net=/run/netns/{lab.sandbox.namespace('client')}", "mariadb", "--no-defaults", "-h",
+                VIRTUAL_ADDRESS, "-u", "writer", "-n", "-N", "-B", "book"]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, bufsize=1)
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                self.process.stdin.write(f"INSERT INTO page VALUES ({self.next}, REPEAT('x', 500)); "
+                                         f"SELECT {self.next};\n")
+                if self.process.stdout.readline().strip() != str(self.next):
+                    return
+                self.acknowledged.append(self.next)
+                self.next += 1
+
+    def end(self):
+        self.process.kill()
+        self.join()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.communicate()
+        return self.acknowledged
+
+
+@on_a_steady_machine
+class MirroredDatabase(unittest.TestCase):
+    def test_no_acknowledged_row_is_lost(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            scripts = mariadb.scripts(lab.directory)
+            with open(os.path.join(lab.directory, "users.sql"), "a", encoding="utf-8") as users:
+                users.write("CREATE DATABASE IF NOT EXISTS book;\nCREATE USER IF NOT EXISTS 'writer'@'%';\n"
+                            "GRANT ALL ON book.* TO 'writer'@'%';\n"
+                            "CREATE TABLE IF NOT EXISTS book.page (id INT PRIMARY KEY, text TEXT);\n")
+            # On one node only: the other one gets it.
+            lab.sandbox.execute_quietly("node1", mariadb.INSTALL.split())
+            mirror.start(scripts=scripts)
+            kept = []
+            for primary, how in (("node1", "power_off"), ("node2", "swap")):
+                self.assertTrue(wait_for(lambda node=primary: mariadb.ask(lab) == node, 20))
+                writer = Writer(lab, len(kept) * 2 + 1)
+                self.assertTrue(wait_for(lambda writer=writer: len(writer.acknowledged) > 200, 60))
+                if how == "power_off":
+                    lab.sandbox.power_off(primary)
+                else:
+                    lab.sandbox.power_on(other(primary))
+                    mirror.wait_up_to_date(primary)
+                    seen = len(writer.acknowledged)
+                    self.assertTrue(wait_for(lambda writer=writer, seen=seen: len(writer.acknowledged) > seen, 20))
+                    lab.agent(primary, "swap", "-m", "demo")
+                self.assertTrue(wait_for(lambda node=primary: mariadb.ask(lab) == other(node), 30))
+                kept += writer.end()
+                rows = {int(row) for row in mariadb.ask(lab, "SELECT id FROM book.page", 10).split()}
+                self.assertEqual([row for row in kept if row not in rows], [])
+            mirror.wait_up_to_date("node1")
+            lab.agent("node1", "stop", "-m", "demo")
+            lab.wait_states({"node1": "STOP"})
+            print(f"{len(kept)} rows were acknowledged, and are there")
 
 
 if __name__ == "__main__":

@@ -158,6 +158,15 @@ TEST(RenderStatus, shows_a_stranger_on_the_address_refused_frames_and_warnings) 
   EXPECT_THAT(shown, HasSubstr("warning: no nftables"));
 }
 
+TEST(RenderStatus, says_how_the_copies_of_a_mirrored_directory_stand) {
+  EXPECT_THAT(render_status(document(), false, 90), Not(HasSubstr("replication")));
+  Json status = document();
+  status["replication"] = {{"state", "reintegrating"}, {"bytes_done", 430'000'000}, {"bytes_all", 1'000'000'000}};
+  EXPECT_THAT(render_status(status, false, 140), HasSubstr("reintegrating 43 %, 430 of 1000 MB"));
+  status["replication"] = {{"state", "degraded"}};
+  EXPECT_THAT(render_status(status, false, 140), HasSubstr("writes are on this node only"));
+}
+
 TEST(RenderStatus, colours_states_as_safekit_does) {
   Json status = document();
   EXPECT_THAT(render_status(status, true), HasSubstr("\x1b[1;32mPRIM Ready\x1b[0m"));

@@ -17,8 +17,11 @@
 namespace clusteragent::filesync {
 namespace {
 
-constexpr std::size_t read_bytes = 256 * 1024;
-constexpr int reads_at_once = 64;
+// What one read of TLS yields at most (RFC 8446 §5.1).
+constexpr std::size_t record_bytes = 16 * 1024;
+// One frame whole, and room so that the rest of it is moved rarely.
+constexpr std::size_t received_bytes = 2 * (head_bytes + payload_bytes_max);
+constexpr int reads_at_once = 256;
 
 }  // namespace
 
@@ -27,15 +30,15 @@ Channel::Channel(platform::Fd socket, const ChannelOptions& options)
       wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
       options_{options},
       context_{make_psk_context(options_.keys)},
-      tls_{SSL_new(context_.get())} {
+      tls_{SSL_new(context_.get())},
+      received_(received_bytes) {
   SSL_set_fd(tls_.get(), socket_.number());
 }
 
 Channel::~Channel() = default;
 
 bool Channel::wait_for(short events, Duration limit) {
-  pollfd one{socket_.number(), events, 0};
-  return ::poll(&one, 1, static_cast<int>(to_milliseconds(limit))) > 0;
+  return wait_for_socket(socket_.number(), events, limit, options_.is_cancelled);
 }
 
 Status Channel::shake_hands(bool is_client) {
@@ -61,7 +64,7 @@ Status Channel::shake_hands(bool is_client) {
 
 Result<std::unique_ptr<Channel>> Channel::connect(const std::string& from, const std::string& to, std::uint16_t port,
                                                   const ChannelOptions& options) {
-  auto socket = connect_socket(from, to, port, options.handshake_limit);
+  auto socket = connect_socket(from, to, port, options.handshake_limit, options.is_cancelled);
   if (!socket) return socket.error();
   std::unique_ptr<Channel> channel{new Channel{std::move(*socket), options}};
   if (const Status shaken = channel->shake_hands(true); !shaken) return shaken.error();
@@ -138,25 +141,30 @@ void Channel::write_some() {
 void Channel::read_some(const OnFrame& on_frame) {
   // A sender that never pauses must not keep the answers from leaving.
   for (int turns = 0; turns < reads_at_once && !is_closed_; ++turns) {
-    const std::size_t at = received_.size();
-    received_.resize(at + read_bytes);
+    if (received_.size() - filled_ < record_bytes) make_room();
     std::size_t got = 0;
     ERR_clear_error();
-    const int code = SSL_read_ex(tls_.get(), received_.data() + at, read_bytes, &got);
-    received_.resize(at + got);
+    const int code = SSL_read_ex(tls_.get(), received_.data() + filled_, received_.size() - filled_, &got);
     if (code != 1) {
       const int why = SSL_get_error(tls_.get(), code);
       if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) close("the other node closed the connection");
       return;
     }
+    filled_ += got;
     heard_ = platform::boottime_now();
     take_frames(on_frame);
   }
 }
 
+void Channel::make_room() {
+  std::memmove(received_.data(), received_.data() + taken_, filled_ - taken_);
+  filled_ -= taken_;
+  taken_ = 0;
+}
+
 void Channel::take_frames(const OnFrame& on_frame) {
-  while (!is_closed_ && received_.size() - taken_ >= head_bytes) {
-    const std::span<const std::byte> rest = std::span{received_}.subspan(taken_);
+  while (!is_closed_ && filled_ - taken_ >= head_bytes) {
+    const std::span<const std::byte> rest = std::span{received_}.subspan(taken_, filled_ - taken_);
     const auto head = read_head(rest.first<head_bytes>());
     if (!head) return close("the other node breaks the protocol");
     const std::size_t whole = head_bytes + head->payload_bytes;
@@ -164,13 +172,7 @@ void Channel::take_frames(const OnFrame& on_frame) {
     taken_ += whole;
     if (head->op != Op::ping) on_frame(*head, rest.subspan(head_bytes, head->payload_bytes));
   }
-  if (taken_ == received_.size()) {
-    received_.clear();
-    taken_ = 0;
-  } else if (taken_ >= read_bytes) {
-    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(taken_));
-    taken_ = 0;
-  }
+  if (taken_ == filled_) taken_ = filled_ = 0;
 }
 
 bool Channel::is_heard_and_speaks() {

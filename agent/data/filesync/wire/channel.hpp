@@ -33,6 +33,7 @@ struct ChannelOptions {
   std::vector<SharedKey> keys;  // the first is used to connect, all are accepted
   Duration handshake_limit = std::chrono::seconds{3};
   Duration silence_limit = std::chrono::seconds{5};  // afterwards the other side counts as lost
+  const std::atomic<bool>* is_cancelled = nullptr;   // ends connect() and accept() soon; outlives them
 };
 
 inline constexpr std::size_t queue_bytes_max = 32 * 1024 * 1024;
@@ -73,6 +74,7 @@ class Channel {
   bool wait_for(short events, Duration limit);
   void write_some();
   void read_some(const OnFrame& on_frame);
+  void make_room();
   void take_frames(const OnFrame& on_frame);
   void sleep(bool reads);
   bool is_heard_and_speaks();
@@ -92,6 +94,7 @@ class Channel {
   std::vector<std::byte> sending_;
   std::size_t sent_ = 0;
   std::vector<std::byte> received_;
+  std::size_t filled_ = 0;
   std::size_t taken_ = 0;
   Instant heard_;
   Instant spoke_;

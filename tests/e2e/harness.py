@@ -41,6 +41,7 @@ USERCONFIG = """<safe>
       </interface_list>
     </vip>
     {check_section}
+    {rfs}
     {errd}
     <user nicestoptimeout="{nicestoptimeout}" forcestoptimeout="{forcestoptimeout}" logging="userlog"/>
   </service>
@@ -50,7 +51,7 @@ WITNESS = OwnWitness.check_section
 ONE_NETWORK = '<heartbeat name="default"/>'
 DEFAULTS = {"defaultprim": "alone", "maxloop": 3, "failover": "on", "pulse": 50, "timeout": 300, "check": "on",
             "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "",
-            "check_section": "", "nicestoptimeout": 20, "forcestoptimeout": 10,
+            "check_section": "", "rfs": "", "nicestoptimeout": 20, "forcestoptimeout": 10,
             "restart_grace": 10}
 
 
@@ -259,9 +260,13 @@ class Lab:
 
     def start_agents(self, module=MODULE, nodes=NODES):
         for node in nodes:
-            self.sandbox.start_agent(node, module)
-            if not wait_for(lambda node=node: self.state(node, module) is not None, START_PATIENCE_S):
-                raise LabError(f"the agent of {module} on {node} does not answer")
+            process = self.sandbox.start_agent(node, module)
+            answers = lambda node=node: self.state(node, module) is not None
+            settled = lambda process=process, answers=answers: answers() or not is_alive(process)
+            if not wait_for(settled, START_PATIENCE_S) or not is_alive(process):
+                said = self.agent_log(node, module).strip().split("\n")[-1]
+                raise LabError(f"the agent of {module} on {node} "
+                               f"{'does not answer' if is_alive(process) else 'has ended'}: {said}")
 
     def start_cluster(self, module=MODULE, primary="node1"):
         """Both agents, the module started, the named node primary and the other ready to take over."""

@@ -49,6 +49,7 @@ class Rounds:
         self.ledger = acknowledged.Ledger(os.path.join(lab.directory, "acknowledged"))
         self.next_id, self.rounds, self.restarted = 1, [], collections.Counter()
         self.load = None
+        self.identical_patience_s = IDENTICAL_PATIENCE_S
         self.begun = time.monotonic()
 
     def tell(self, text):
@@ -205,7 +206,7 @@ class Rounds:
     def compare(self):
         """What differs between the nodes' directories, beneath whatever is mounted over them; 0 as soon as nothing
         does."""
-        end = time.monotonic() + IDENTICAL_PATIENCE_S
+        end = time.monotonic() + self.identical_patience_s
         while True:
             one, two = (tree.snapshot(self.disks.data(node)) for node in NODES)
             found = tree.differences(one, two)

@@ -16,7 +16,7 @@ import tree  # noqa: E402
 from applications import APPLICATIONS  # noqa: E402
 from standalone import Standalone  # noqa: E402
 
-LOADED = 200
+LOADED = 50
 
 
 class Detection(unittest.TestCase):

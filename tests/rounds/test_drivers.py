@@ -13,7 +13,7 @@ import acknowledged  # noqa: E402
 from applications import APPLICATIONS  # noqa: E402
 from standalone import Standalone  # noqa: E402
 
-BEFORE, AFTER = 300, 100
+BEFORE, AFTER = 200, 50
 
 
 class Drivers(unittest.TestCase):

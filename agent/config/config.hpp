@@ -50,6 +50,8 @@ struct HeartbeatPath {
   Duration timeout{};
 };
 std::vector<HeartbeatPath> heartbeat_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self);
+/// The same networks in the order in which the replication tries them; only of a module that has <rfs> (asserted).
+std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self);
 
 /// One line an effective value: `heart.pulse = 700 ms  # default`.
 std::string show(const ModuleConfig& module);

@@ -7,6 +7,7 @@
 #include "agent/base/assert.hpp"
 #include "agent/config/config.hpp"
 #include "agent/config/module_rules.hpp"
+#include "agent/config/replication.hpp"
 #include "agent/config/syntax.hpp"
 
 namespace clusteragent::config {
@@ -183,10 +184,7 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
   }
   if (const Section* rfs = service.find("rfs")) {
     module.rfs = build_rfs(*rfs);
-    module.start_refusals.push_back(
-        {"rfs",
-         "<rfs> is valid, but file replication is not built in this version: the module does not start, because "
-         "its directories would not be mirrored. Remove <rfs> if the application replicates its data itself"});
+    refuse_unbuilt_replication(*rfs, module.start_refusals);
   }
   module.effective = std::move(root);
   return module;

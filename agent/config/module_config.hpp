@@ -96,8 +96,8 @@ struct ReplicatedConfig {
 
 enum class SecondaryAck : std::uint8_t { on_receipt, on_disk };
 
-/// Validated now, acted upon when file replication is built; until then a module that has it does not start. Attributes
-/// of one platform only or of diagnosis are in ModuleConfig::effective.
+/// What of it is not built yet keeps the module from starting (replication.hpp). Attributes of one platform only or of
+/// diagnosis are in ModuleConfig::effective.
 struct RfsConfig {
   SecondaryAck acknowledge = SecondaryAck::on_receipt;
   bool acl = false;

@@ -19,8 +19,9 @@ must be the same on the two nodes; the agents compare a hash of what the files m
 * Unknown elements and attributes are errors. `clusteragent config check` reports all mistakes at once.
 * Durations take a number with `d`, `h`, `m`, `s`, `ms` or `us`. A bare number is in the unit that the table gives.
   Less than one of that unit is an error, because SafeKit would make it 0; plain 0 is allowed where the range holds it.
-* Standing: *built* does what is said; *stored* is validated and acts when file replication is built; *no effect* is
-  accepted so that a file of SafeKit loads, and draws a warning unless it is the default; *default only* is an error
+* Standing: *built* does what is said; *stored* is validated, and a module that sets it to another value than the
+  default does not start until it is built; *no effect* is accepted so that a file of SafeKit loads, and draws a
+  warning unless it is the default; *default only* is an error
   unless it is the default.
 * Files are UTF-8, at most 1 MiB. `<!DOCTYPE safe>` is allowed; internal subsets, external identifiers and entities
   are refused.

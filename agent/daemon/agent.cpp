@@ -46,20 +46,6 @@ class NoWitness : public core::WitnessPort {
   void ask(const core::AskWitness&) override {}
 };
 
-/// Nothing mirrors the data; the core knows and asks nothing.
-class NoProvider final : public core::ProviderPort {
- public:
-  void lead(const core::LeadData&) override {}
-  void follow(const core::FollowData&) override {}
-  void allow_solo(const core::AllowSolo&) override {}
-  void release(const core::ReleaseData&) override {}
-};
-
-NoProvider& no_provider() {
-  static NoProvider provider;
-  return provider;
-}
-
 NoWitness& no_witness() {
   static NoWitness instance;
   return instance;
@@ -108,6 +94,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
   agent->state_ =
       std::make_unique<StateWriter>(io, agent->setup_.paths.state_file(agent->setup_.module),
                                     [raw = agent.get()](core::Event event) { raw->deliver(std::move(event)); });
+  if (const Status opened = agent->open_data(); !opened) return opened.error();
   agent->open_guard();
   agent->build_driver();
   if (const Status settled = agent->settle_former_life(); !settled) return settled.error();
@@ -236,7 +223,7 @@ void Agent::build_driver() {
                                    : core::Cluster{std::move(policy), setup_.durable, now};
   driver_ = std::make_unique<Driver>(
       io_, std::move(cluster),
-      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, no_provider(), *this, *this},
+      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, provider(), *this, *this},
       [this] { transport_->drain(); }, [this] { after_step(); });
 }
 
@@ -339,6 +326,7 @@ Json Agent::own_status() const {
   }
   json["warnings"] = warnings_;
   add_key_status(json);
+  add_data_status(json);
   add_witness_status(json, view.witness, now);
   add_maintenance_status(json, view, now);
   return json;

@@ -13,6 +13,7 @@
 #include "agent/daemon/service_manager.hpp"
 #include "agent/daemon/setup.hpp"
 #include "agent/daemon/state_writer.hpp"
+#include "agent/data/provider.hpp"
 #include "agent/fence/guard_link.hpp"
 #include "agent/fence/kernel_permit.hpp"
 #include "agent/hooks/script_runner.hpp"
@@ -47,6 +48,10 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   Status open_own_witness(const config::WitnessConfig& configured);
   Status open_etcd(const config::EtcdConfig& configured);
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
+  // agent_data.cpp
+  Status open_data();
+  core::ProviderPort& provider();
+  void add_data_status(control::Json& status) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
   // agent_keys.cpp
@@ -86,6 +91,7 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   std::unique_ptr<KeyKeeper> keys_;
   std::unique_ptr<transport::HeartbeatTransport> transport_;
   std::unique_ptr<witness::ThirdVoter> witness_;  // null: the module has none
+  std::unique_ptr<data::FilesyncProvider> data_;  // null: nothing mirrors the data
   std::unique_ptr<vip::VirtualIp> vip_;
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;

@@ -16,6 +16,7 @@ core::Policy make_policy(const config::ModuleConfig& module, const config::Clust
   policy.restart_window = module.service.loop_interval;
   policy.has_vip = module.has_virtual_address();
   policy.has_witness = module.splitbrain.has_third_voter();
+  policy.mirrors_data = module.rfs.has_value();
   policy.config_hash = config::effective_hash(module, cluster);
   policy.incarnation = incarnation;
   policy.jitter_seed = incarnation.value();

@@ -27,6 +27,8 @@ std::string_view label_of(Purpose purpose) {
       return "clusteragent witness v1";
     case Purpose::lan:
       return "clusteragent lan v1";
+    case Purpose::replication:
+      return "clusteragent replication v1";
   }
   CLUSTERAGENT_ASSERT(false);
 }

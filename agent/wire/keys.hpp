@@ -28,7 +28,7 @@ Key generate_key();
 /// SHA-256: for names that both nodes must number alike.
 std::array<std::uint8_t, 32> digest(std::span<const std::uint8_t> message);
 
-enum class Purpose : std::uint8_t { heartbeat, guard_release, report, witness, lan };
+enum class Purpose : std::uint8_t { heartbeat, guard_release, report, witness, lan, replication };
 Key derive_key(const Key& cluster_key, Purpose purpose, std::string_view module);
 
 Mac authenticate(const Key& key, std::span<const std::uint8_t> message);

@@ -41,8 +41,8 @@ USERCONFIG = """<safe>
       </interface_list>
     </vip>
     {check_section}
-    {rfs}
     {errd}
+    {rfs}
     <user nicestoptimeout="{nicestoptimeout}" forcestoptimeout="{forcestoptimeout}" logging="userlog"/>
   </service>
 </safe>
@@ -50,8 +50,8 @@ USERCONFIG = """<safe>
 WITNESS = OwnWitness.check_section
 ONE_NETWORK = '<heartbeat name="default"/>'
 DEFAULTS = {"defaultprim": "alone", "maxloop": 3, "failover": "on", "pulse": 50, "timeout": 300, "check": "on",
-            "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "",
-            "check_section": "", "rfs": "", "nicestoptimeout": 20, "forcestoptimeout": 10,
+            "heartbeats": ONE_NETWORK + '<heartbeat name="net2"/>', "vip": VIRTUAL_ADDRESS, "errd": "", "rfs": "",
+            "check_section": "", "nicestoptimeout": 20, "forcestoptimeout": 10,
             "restart_grace": 10}
 
 

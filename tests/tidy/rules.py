@@ -11,7 +11,7 @@ HEADER_LINES_MAX = 200
 FUNCTION_LINES_MAX = 60
 
 PURE = ("core", "wire", "config")
-SHELLS = ("transport", "vip", "fence", "watch", "hooks", "witness", "control", "platform")
+SHELLS = ("transport", "vip", "fence", "watch", "hooks", "witness", "control", "platform", "data")
 OUTER = ("daemon", "cli")
 # What a folder of agent/ may include of the others (ARCHITECTURE: dependencies point downward only). The frame codec
 # carries the core's status type and nothing else of it, hence core/types.hpp alone; that of the witness its questions,

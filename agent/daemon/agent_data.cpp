@@ -1,0 +1,63 @@
+// What mirrors the module's data: file replication, where the module has <rfs>.
+#include "agent/daemon/agent.hpp"
+#include "agent/daemon/network.hpp"
+#include "agent/wire/key_ring.hpp"
+
+namespace clusteragent::daemon {
+namespace {
+
+/// Nothing mirrors the data; the core knows and asks nothing.
+class NoProvider final : public core::ProviderPort {
+ public:
+  void lead(const core::LeadData&) override {}
+  void follow(const core::FollowData&) override {}
+  void allow_solo(const core::AllowSolo&) override {}
+  void release(const core::ReleaseData&) override {}
+};
+
+// A heartbeat timeout of milliseconds suits heartbeats, which a process with nothing else to do answers.
+constexpr Duration silence_min = std::chrono::seconds{2};
+
+}  // namespace
+
+core::ProviderPort& Agent::provider() {
+  static NoProvider none;
+  return data_ ? static_cast<core::ProviderPort&>(*data_) : none;
+}
+
+Status Agent::open_data() {
+  if (!setup_.config.rfs) return success();
+  const config::RfsConfig& rfs = *setup_.config.rfs;
+  data::EngineOptions options;
+  options.module = setup_.module;
+  options.node = setup_.node_name();
+  options.directory = rfs.directories.front().directory;
+  options.must_exist = rfs.directories.front().must_exist;
+  options.state_path = setup_.paths.var_dir(setup_.module) + "/filesync";
+  options.port = setup_.config.heart.port;
+  options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;
+  options.silence_limit = std::max(setup_.config.heart.timeout, silence_min);
+  options.confirm_limit = rfs.lock_timeout;
+  for (const wire::Key& key : keys_->accepted()) {
+    options.keys.push_back({wire::key_id_text(key), wire::derive_key(key, wire::Purpose::replication, setup_.module)});
+  }
+  for (const config::HeartbeatPath& path : config::replication_paths(setup_.config, setup_.cluster, setup_.self)) {
+    const auto local = resolve(path.local);
+    if (!local) return local.error();
+    const auto peer = resolve(path.peer);
+    if (!peer) return peer.error();
+    options.own_addresses.push_back(local->text());
+    options.peer_addresses.push_back(peer->text());
+  }
+  auto opened = data::FilesyncProvider::open(io_, std::move(options), agent_binary_,
+                                             [this](core::Event event) { deliver(std::move(event)); });
+  if (!opened) return opened.error();
+  data_ = std::move(*opened);
+  return success();
+}
+
+void Agent::add_data_status(control::Json& status) const {
+  if (data_) status["replication"] = data_->progress();
+}
+
+}  // namespace clusteragent::daemon

@@ -1,0 +1,48 @@
+#pragma once
+// What the agent and its engine say to each other over their socket pair (SOCK_SEQPACKET, a JSON object a message).
+// Both come from one build, so there is one version. Values; any thread.
+//
+// To the engine: configure (once, first), lead, follow, allow_solo, release. To the agent: finished (answers lead,
+// follow and release by their token), synced, behind, note, progress.
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/base/time.hpp"
+#include "agent/wire/keys.hpp"
+
+namespace clusteragent::data {
+
+using Json = nlohmann::json;
+
+/// Where the engine finds its socket.
+inline constexpr int engine_descriptor = 3;
+inline constexpr std::size_t message_bytes_max = 64 * 1024;
+
+struct EngineKey {
+  std::string identity;
+  wire::Key key{};
+};
+
+struct EngineOptions {
+  std::string module;
+  std::string node;
+  std::string directory;   // the replicated one
+  std::string state_path;  // a folder of the engine's own
+  std::vector<std::string> must_exist;
+  std::vector<std::string> own_addresses;
+  std::vector<std::string> peer_addresses;
+  std::uint16_t port = 0;
+  std::vector<EngineKey> keys;
+  bool acknowledges_on_disk = false;
+  Duration silence_limit{};
+  Duration confirm_limit{};
+};
+
+Json to_json(const EngineOptions& options);
+/// Asserts: what the agent wrote is well formed.
+EngineOptions engine_options(const Json& json);
+
+}  // namespace clusteragent::data

@@ -1,0 +1,52 @@
+#pragma once
+// Engine: the process that mirrors one directory. Mounts it, leads or follows as the agent says, and tells the agent
+// what came of it. Ends when the agent does: an application without its agent must not go on writing here.
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "agent/data/engine_protocol.hpp"
+#include "agent/data/filesync/fuse/volume.hpp"
+#include "agent/data/filesync/replica/follower.hpp"
+#include "agent/data/filesync/store/marker.hpp"
+#include "agent/data/filesync/stream/leader.hpp"
+
+namespace clusteragent::filesync {
+
+class Engine {
+ public:
+  explicit Engine(int socket) : socket_{socket} {}
+
+  /// Until the agent's end of the socket is closed.
+  int run();
+
+ private:
+  void carry_out(const data::Json& command);
+  Status open_directory();
+  Status lead(std::uint64_t epoch, bool is_solo);
+  Status follow(std::uint64_t epoch);
+  Status mount(Stream* stream);
+  Status check_contents() const;
+  void let_go();
+  ChannelOptions channel_options() const;
+  LeaderEvents leader_events();
+  void tell(const data::Json& message);
+  void tell_progress();
+  void answer(const Waiter& waiter, int error);
+
+  int socket_;
+  std::optional<data::EngineOptions> options_;
+  std::optional<Marker> incomplete_;
+  platform::Fd root_;
+  std::unique_ptr<fuse::Volume> volume_;
+  std::mutex mutex_;
+  std::shared_ptr<fuse::Session> session_;
+  std::unique_ptr<Leader> leader_;
+  std::unique_ptr<Follower> follower_;
+  data::Json told_;
+};
+
+/// The hidden verb `filesync` of the command line; exit code.
+int run_engine();
+
+}  // namespace clusteragent::filesync

@@ -1,0 +1,43 @@
+#pragma once
+// NodeTable: the files that the kernel knows, by the number under which it does. Each holds a descriptor of its own, so
+// that the number stays the file's whatever is renamed or removed. Threads: any.
+#include <sys/stat.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "agent/data/filesync/wire/operation.hpp"
+#include "agent/platform/fd.hpp"
+
+namespace clusteragent::filesync {
+
+struct Node {
+  FileId id;
+  platform::Fd path;  // O_PATH
+  mode_t type = 0;
+  std::uint64_t lookups = 0;  // guarded by the table
+  std::atomic<bool> has_new_times = false;
+};
+using NodeRef = std::shared_ptr<Node>;
+
+class NodeTable {
+ public:
+  explicit NodeTable(platform::Fd root);
+
+  const struct stat& root() const { return root_; }
+  FileId id_of(const struct stat& of) const;
+  /// One reference more; the descriptor is kept where the file is new.
+  NodeRef refer(platform::Fd path, const struct stat& of);
+  NodeRef find(FileId id);
+  /// Returns the node when the kernel has forgotten it.
+  NodeRef forget(FileId id, std::uint64_t lookups);
+
+ private:
+  struct stat root_ {};
+  std::mutex mutex_;
+  std::unordered_map<FileId, NodeRef> nodes_;
+};
+
+}  // namespace clusteragent::filesync

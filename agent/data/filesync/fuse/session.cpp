@@ -1,0 +1,170 @@
+#include "agent/data/filesync/fuse/session.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "agent/base/assert.hpp"
+
+namespace clusteragent::filesync::fuse {
+namespace {
+
+constexpr unsigned workers_count = 6;
+constexpr std::size_t page_bytes = 4096;
+constexpr const char* file_system_type = "fuse.clusteragent";
+// Newer than the header of Debian 12 (kernel 6.6): mmap of files that are opened without the page cache.
+constexpr std::uint64_t direct_io_allow_mmap = 1ULL << 36;
+
+// A worker that waits for the kernel is woken by it to see that the end has come; sent again until it has seen it.
+constexpr int wake_signal = SIGUSR1;
+constexpr std::chrono::milliseconds wake_pause{2};
+
+bool let_signal_interrupt() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  return ::sigaction(wake_signal, &action, nullptr) == 0;
+}
+
+/// The data of a write begins on a page: both heads stand before it.
+struct Buffer {
+  static constexpr std::size_t heads = sizeof(fuse_in_header) + sizeof(fuse_write_in);
+  static constexpr std::size_t bytes = heads + write_bytes_max;
+  std::unique_ptr<void, decltype(&std::free)> memory{std::aligned_alloc(page_bytes, 2 * page_bytes + write_bytes_max),
+                                                     &std::free};
+  std::byte* begin() const { return static_cast<std::byte*>(memory.get()) + page_bytes - heads; }
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, const std::string& source,
+                                                Handler& handler) {
+  platform::Fd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
+  if (!device) {
+    return Error{ErrorCode::system,
+                 fmt::format("cannot open /dev/fuse: {}; load the kernel module: modprobe fuse", std::strerror(errno))};
+  }
+  const std::string options =
+      fmt::format("fd={},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions", device.number());
+  if (::mount(source.c_str(), directory.c_str(), file_system_type, MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
+    return Error{ErrorCode::system, fmt::format("cannot mount over {}: {}", directory, std::strerror(errno))};
+  }
+  std::shared_ptr<Session> session{new Session{directory, std::move(device), handler}};
+  static const bool is_interruptible = let_signal_interrupt();
+  CLUSTERAGENT_ASSERT(is_interruptible);
+  session->running_ = workers_count;
+  for (unsigned count = 0; count < workers_count; ++count)
+    session->workers_.emplace_back([raw = session.get()] { raw->serve(); });
+  return session;
+}
+
+Session::~Session() {
+  end();
+}
+
+void Session::end() {
+  if (workers_.empty()) return;
+  // Without force first: what the kernel still has of mapped files is written then. A mount that is held lives on
+  // without a name, until the end of the device fails what its holders try.
+  if (::umount2(directory_.c_str(), 0) != 0) ::umount2(directory_.c_str(), MNT_DETACH);
+  is_over_ = true;
+  while (running_ > 0) {
+    for (std::thread& worker : workers_) ::pthread_kill(worker.native_handle(), wake_signal);
+    std::this_thread::sleep_for(wake_pause);
+  }
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  const std::lock_guard lock{closing_};
+  device_.reset();
+}
+
+bool Session::take_request(std::byte* buffer, std::size_t bytes) {
+  const ssize_t size = ::read(device_.number(), buffer, bytes);
+  if (size < 0) return errno == EINTR || errno == EAGAIN || errno == ENOENT;
+  if (static_cast<std::size_t>(size) < sizeof(fuse_in_header)) return true;
+  const auto& head = *reinterpret_cast<const fuse_in_header*>(buffer);
+  const Request request{head,
+                        {buffer + sizeof(fuse_in_header), static_cast<std::size_t>(size) - sizeof(fuse_in_header)}};
+  if (head.opcode == FUSE_INIT) {
+    begin(head, request.as<fuse_init_in>());
+    return true;
+  }
+  if (const int error = handler_.handle(*this, request); error != 0) reply_error(head.unique, error);
+  return true;
+}
+
+void Session::serve() {
+  const Buffer buffer;
+  while (!is_over_ && take_request(buffer.begin(), Buffer::bytes)) {
+  }
+  running_--;
+}
+
+void Session::begin(const fuse_in_header& head, const fuse_init_in& offered) {
+  const std::uint64_t kernel = offered.flags | (std::uint64_t{offered.flags2} << 32);
+  // Not FUSE_WRITEBACK_CACHE: it would lose the order in which the application wrote.
+  const std::uint64_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS |
+                               FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_MAX_PAGES | FUSE_INIT_EXT |
+                               FUSE_HANDLE_KILLPRIV_V2 | direct_io_allow_mmap;
+  const std::uint64_t granted = wanted & kernel;
+  fuse_init_out out{};
+  out.major = FUSE_KERNEL_VERSION;
+  out.minor = FUSE_KERNEL_MINOR_VERSION;
+  out.max_readahead = offered.max_readahead;
+  out.flags = static_cast<std::uint32_t>(granted);
+  out.flags2 = static_cast<std::uint32_t>(granted >> 32);
+  out.max_background = 64;
+  out.congestion_threshold = 48;
+  out.max_write = write_bytes_max;
+  out.max_pages = write_bytes_max / page_bytes;
+  out.time_gran = 1;
+  reply(head, out);
+}
+
+void Session::reply(std::uint64_t request, std::span<const std::byte> body) {
+  fuse_out_header head{};
+  head.len = static_cast<std::uint32_t>(sizeof head + body.size());
+  head.unique = request;
+  std::array<iovec, 2> parts{{{&head, sizeof head}, {const_cast<std::byte*>(body.data()), body.size()}}};
+  // Refused only when nobody waits any more.
+  const std::shared_lock lock{closing_};
+  (void)!::writev(device_.number(), parts.data(), body.empty() ? 1 : 2);
+}
+
+void Session::reply_error(std::uint64_t request, int error) {
+  fuse_out_header head{};
+  head.len = sizeof head;
+  head.error = -error;
+  head.unique = request;
+  const std::shared_lock lock{closing_};
+  (void)!::write(device_.number(), &head, sizeof head);
+}
+
+bool remove_stale_mount(const std::string& directory) {
+  bool was_there = false;
+  for (;;) {
+    std::ifstream mounts{"/proc/self/mounts"};
+    std::string source;
+    std::string target;
+    std::string type;
+    std::string rest;
+    std::string last;
+    while (mounts >> source >> target >> type && std::getline(mounts, rest)) {
+      if (target == directory) last = type;
+    }
+    if (last != file_system_type || ::umount2(directory.c_str(), MNT_DETACH) != 0) return was_there;
+    was_there = true;
+  }
+}
+
+}  // namespace clusteragent::filesync::fuse

@@ -1,0 +1,88 @@
+#pragma once
+// Session: one FUSE mount over a directory and the threads that take the kernel's requests from it, by the raw ABI of
+// <linux/fuse.h>. What the requests mean is the handler's affair.
+//
+// Ownership: the mount and its threads live until end(); the handler must outlive that. The mount is taken away, with
+// force where somebody holds it, upon which the kernel fails what is open (ENOTCONN).
+// Threads: replies from any, also after the end, when they go nowhere; a request is answered exactly once.
+#include <linux/fuse.h>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/base/result.hpp"
+#include "agent/platform/fd.hpp"
+
+namespace clusteragent::filesync::fuse {
+
+// The largest write of one request: what the kernel allows (256 pages).
+inline constexpr std::uint32_t write_bytes_max = 1024 * 1024;
+
+struct Request {
+  const fuse_in_header& head;
+  std::span<const std::byte> body;
+
+  template <typename T>
+  const T& as() const {
+    return *reinterpret_cast<const T*>(body.data());
+  }
+  /// A name behind a structure of that size.
+  const char* text(std::size_t skip = 0) const { return reinterpret_cast<const char*>(body.data()) + skip; }
+};
+
+class Session;
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  /// Returns an errno to reply; 0 when it has replied, or will, or the request wants no reply.
+  virtual int handle(Session& session, const Request& request) = 0;
+};
+
+class Session {
+ public:
+  /// `source` stands in /proc/mounts. Blocks until the kernel has the mount.
+  static Result<std::shared_ptr<Session>> mount(const std::string& directory, const std::string& source,
+                                                Handler& handler);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Returns when nothing of the mount is left; what the kernel still has of mapped files is written before, if nobody
+  /// holds the mount. Once more: does nothing.
+  void end();
+
+  void reply(std::uint64_t request, std::span<const std::byte> body);
+  template <typename T>
+  void reply(const fuse_in_header& request, const T& body) {
+    reply(request.unique, std::as_bytes(std::span{&body, 1}));
+  }
+  void reply_empty(std::uint64_t request) { reply(request, {}); }
+  void reply_error(std::uint64_t request, int error);
+
+ private:
+  Session(std::string directory, platform::Fd device, Handler& handler)
+      : directory_{std::move(directory)}, device_{std::move(device)}, handler_{handler} {}
+  void serve();
+  bool take_request(std::byte* buffer, std::size_t bytes);
+  void begin(const fuse_in_header& head, const fuse_init_in& offered);
+
+  std::string directory_;
+  std::shared_mutex closing_;
+  platform::Fd device_;
+  Handler& handler_;
+  std::atomic<bool> is_over_ = false;
+  std::atomic<unsigned> running_ = 0;
+  std::vector<std::thread> workers_;
+};
+
+/// A mount of ours that a former process left behind is taken away; true: there was one.
+bool remove_stale_mount(const std::string& directory);
+
+}  // namespace clusteragent::filesync::fuse

@@ -1,0 +1,92 @@
+#pragma once
+// Volume: the replicated directory as the kernel's requests see it. Each request is done on the backing file system
+// and, where it changes something, recorded in the stream under the same lock. On the secondary nothing may change.
+//
+// Ownership: of the root's descriptor; the stream must outlive it. Threads: handle() from any number at once.
+// Errors: the backing file system's, as they are.
+#include "agent/data/filesync/fuse/node_table.hpp"
+#include "agent/data/filesync/fuse/session.hpp"
+#include "agent/data/filesync/stream/stream.hpp"
+#include "agent/data/filesync/wire/payload.hpp"
+
+namespace clusteragent::filesync::fuse {
+
+class Volume : public Handler {
+ public:
+  /// No stream: the volume is read-only, and the kernel keeps nothing of it, because it changes without its knowing.
+  Volume(platform::Fd root, Stream* stream);
+
+  int handle(Session& session, const Request& request) override;
+  NodeRef find(FileId id) { return nodes_.find(id); }
+
+ private:
+  using Method = int (Volume::*)(Session&, const Request&);
+  static Method method_of(std::uint32_t opcode);
+  static bool changes(const Request& request);
+
+  // volume_names.cpp
+  int lookup(Session& session, const Request& request);
+  int forget(Session& session, const Request& request);
+  int forget_many(Session& session, const Request& request);
+  int make_node(Session& session, const Request& request);
+  int make_folder(Session& session, const Request& request);
+  int make_link(Session& session, const Request& request);
+  int create(Session& session, const Request& request);
+  int hard_link(Session& session, const Request& request);
+  int unlink(Session& session, const Request& request);
+  int remove_folder(Session& session, const Request& request);
+  int rename(Session& session, const Request& request);
+  int rename_with_flags(Session& session, const Request& request);
+  int read_link(Session& session, const Request& request);
+  // volume_data.cpp
+  int open(Session& session, const Request& request);
+  int release(Session& session, const Request& request);
+  int read(Session& session, const Request& request);
+  int write(Session& session, const Request& request);
+  int fsync(Session& session, const Request& request);
+  int fsync_folder(Session& session, const Request& request);
+  int allocate(Session& session, const Request& request);
+  int seek(Session& session, const Request& request);
+  // volume_attributes.cpp
+  int get_attributes(Session& session, const Request& request);
+  int set_attributes(Session& session, const Request& request);
+  int file_system(Session& session, const Request& request);
+  int set_xattr(Session& session, const Request& request);
+  int get_xattr(Session& session, const Request& request);
+  int list_xattrs(Session& session, const Request& request);
+  int remove_xattr(Session& session, const Request& request);
+  // volume_folders.cpp
+  int open_folder(Session& session, const Request& request);
+  int release_folder(Session& session, const Request& request);
+  int read_folder(Session& session, const Request& request);
+  int read_folder_plus(Session& session, const Request& request);
+  int list(Session& session, const Request& request, bool with_attributes);
+
+  /// Who stands in a folder now, known to the kernel from then on.
+  int enter(const Node& folder, const std::string& name, fuse_entry_out& out);
+  fuse_entry_out entry_of(const Node& node, const struct stat& of) const;
+  int make(Session& session, const Request& request, NewFile file);
+  int make_under_lock(const Request& request, NewFile file, fuse_entry_out& entry);
+  int remove(Session& session, const Request& request, bool is_folder);
+  int rename_to(Session& session, const Request& request, FileId to, unsigned flags, const char* names);
+  int change(FileId file, int node, const AttributeChange& change);
+  int sync(Session& session, const Request& request, const platform::Fd& file);
+  int resize(const Node& node, const fuse_setattr_in& in);
+  int strip_privileges(const Node& node);
+  void gone(const NodeRef& node);
+
+  NodeTable nodes_;
+  Stream* stream_;
+  std::uint64_t cached_s_;  // how long the kernel may keep what it was told
+};
+
+/// What an open file or folder is to the kernel: a pointer, given back with every request and at last at its release.
+struct OpenFile {
+  NodeRef node;
+  platform::Fd file;
+  bool is_synchronous = false;  // O_DSYNC: each write is a promise
+};
+
+void fill_attributes(fuse_attr& out, const struct stat& of, FileId id);
+
+}  // namespace clusteragent::filesync::fuse

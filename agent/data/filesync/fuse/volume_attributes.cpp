@@ -1,0 +1,201 @@
+// Requests about attributes, extended attributes and the file system.
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "agent/data/filesync/fuse/volume.hpp"
+#include "agent/data/filesync/store/backing.hpp"
+
+namespace clusteragent::filesync::fuse {
+namespace {
+
+timespec time_of(std::uint64_t seconds, std::uint32_t nanoseconds) {
+  return {static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
+}
+
+bool has(const fuse_setattr_in& in, std::uint32_t bit) {
+  return (in.valid & bit) != 0;
+}
+
+std::optional<Times> times_of(const fuse_setattr_in& in) {
+  if (!has(in, FATTR_ATIME | FATTR_MTIME)) return std::nullopt;
+  const auto of = [&in](std::uint32_t bit, std::uint32_t now_bit, timespec given) {
+    if (!has(in, bit)) return timespec{0, UTIME_OMIT};
+    return has(in, now_bit) ? timespec{0, UTIME_NOW} : given;
+  };
+  return Times{of(FATTR_ATIME, FATTR_ATIME_NOW, time_of(in.atime, in.atimensec)),
+               of(FATTR_MTIME, FATTR_MTIME_NOW, time_of(in.mtime, in.mtimensec))};
+}
+
+}  // namespace
+
+int Volume::get_attributes(Session& session, const Request& request) {
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  struct stat of {};
+  if (const int error = backing::stat_of(node->path.number(), of); error != 0) return error;
+  fuse_attr_out out{};
+  out.attr_valid = cached_s_;
+  fill_attributes(out.attr, of, node->id);
+  session.reply(request.head, out);
+  return 0;
+}
+
+int Volume::change(FileId file, int node, const AttributeChange& change) {
+  if (const int error = backing::apply(node, change); error != 0) return error;
+  AttributeChange exact = change;
+  if (change.times) {
+    // "Now" is this node's now on both.
+    struct stat of {};
+    if (const int error = backing::stat_of(node, of); error != 0) return error;
+    exact.times = Times{of.st_atim, of.st_mtim};
+  }
+  const Packer packed = pack(exact);
+  stream_->record({.op = Op::attributes, .file = file}, packed.bytes());
+  return 0;
+}
+
+int Volume::strip_privileges(const Node& node) {
+  struct stat of {};
+  if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
+  const bool gives_group = (of.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+  if ((of.st_mode & S_ISUID) != 0 || gives_group) {
+    AttributeChange stripped;
+    stripped.mode = of.st_mode & 07777U & ~static_cast<mode_t>(S_ISUID | (gives_group ? S_ISGID : 0));
+    if (const int error = change(node.id, node.path.number(), stripped); error != 0) return error;
+  }
+  const std::string capability = "security.capability";
+  if (backing::remove_xattr(node.path.number(), capability) == 0) {
+    const Packer packed = pack_name(capability);
+    stream_->record({.op = Op::xattr_remove, .file = node.id}, packed.bytes());
+  }
+  return 0;
+}
+
+int Volume::resize(const Node& node, const fuse_setattr_in& in) {
+  const bool is_open = has(in, FATTR_FH);
+  const platform::Fd own = is_open ? platform::Fd{} : backing::reopen(node.path.number(), O_WRONLY);
+  const int file = is_open ? reinterpret_cast<OpenFile*>(in.fh)->file.number() : own.number();
+  if (file < 0 || ::ftruncate(file, static_cast<off_t>(in.size)) != 0) return errno;
+  stream_->record({.op = Op::truncate, .file = node.id, .offset = in.size});
+  return 0;
+}
+
+int Volume::set_attributes(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_setattr_in>();
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  AttributeChange wanted;
+  if (has(in, FATTR_MODE)) wanted.mode = in.mode & 07777U;
+  if (has(in, FATTR_UID | FATTR_GID)) {
+    wanted.owner = {has(in, FATTR_UID) ? in.uid : static_cast<uid_t>(-1),
+                    has(in, FATTR_GID) ? in.gid : static_cast<gid_t>(-1)};
+  }
+  wanted.times = times_of(in);
+  {
+    const auto shared = stream_->gate.shared();
+    const std::lock_guard lock{stream_->locks.of(node->id)};
+    if (has(in, FATTR_SIZE)) {
+      if (const int error = resize(*node, in); error != 0) return error;
+      if (!wanted.times) stream_->touched(node);
+    }
+    if (has(in, FATTR_KILL_SUIDGID)) strip_privileges(*node);
+    if (wanted != AttributeChange{}) {
+      if (const int error = change(node->id, node->path.number(), wanted); error != 0) return error;
+    }
+  }
+  return get_attributes(session, request);
+}
+
+int Volume::file_system(Session& session, const Request& request) {
+  struct statvfs of {};
+  const NodeRef root = nodes_.find(root_id);
+  if (::fstatvfs(root->path.number(), &of) != 0) return errno;
+  fuse_statfs_out out{};
+  out.st.blocks = of.f_blocks;
+  out.st.bfree = of.f_bfree;
+  out.st.bavail = of.f_bavail;
+  out.st.files = of.f_files;
+  out.st.ffree = of.f_ffree;
+  out.st.bsize = static_cast<std::uint32_t>(of.f_bsize);
+  out.st.namelen = static_cast<std::uint32_t>(of.f_namemax);
+  out.st.frsize = static_cast<std::uint32_t>(of.f_frsize);
+  session.reply(request.head, out);
+  return 0;
+}
+
+int Volume::set_xattr(Session& session, const Request& request) {
+  // Without FUSE_SETXATTR_EXT the structure ends after its flags.
+  const auto& in = request.as<fuse_setxattr_in>();
+  const std::string name = request.text(FUSE_COMPAT_SETXATTR_IN_SIZE);
+  const std::string value{request.text(FUSE_COMPAT_SETXATTR_IN_SIZE + name.size() + 1), in.size};
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  {
+    const auto shared = stream_->gate.shared();
+    const std::lock_guard lock{stream_->locks.of(node->id)};
+    const int error = backing::set_xattr(node->path.number(), name, value, static_cast<int>(in.flags));
+    if (error != 0) return error;
+    const Packer packed = pack_names(name, value);
+    stream_->record({.op = Op::xattr_set, .file = node->id}, packed.bytes());
+  }
+  session.reply_empty(request.head.unique);
+  return 0;
+}
+
+int Volume::remove_xattr(Session& session, const Request& request) {
+  const std::string name = request.text();
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  {
+    const auto shared = stream_->gate.shared();
+    const std::lock_guard lock{stream_->locks.of(node->id)};
+    if (const int error = backing::remove_xattr(node->path.number(), name); error != 0) return error;
+    const Packer packed = pack_name(name);
+    stream_->record({.op = Op::xattr_remove, .file = node->id}, packed.bytes());
+  }
+  session.reply_empty(request.head.unique);
+  return 0;
+}
+
+namespace {
+
+/// Both calls that read: the size alone, or what fits.
+int reply_xattr(Session& session, const Request& request, std::uint32_t room, ssize_t size, const std::string& value) {
+  if (size < 0) return errno;
+  if (room == 0) {
+    fuse_getxattr_out out{};
+    out.size = static_cast<std::uint32_t>(size);
+    session.reply(request.head, out);
+  } else {
+    session.reply(request.head.unique, std::as_bytes(std::span{value}.first(static_cast<std::size_t>(size))));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int Volume::get_xattr(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_getxattr_in>();
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  std::string value(in.size, '\0');
+  const std::string path = backing::path_of(node->path.number());
+  const ssize_t size = ::getxattr(path.c_str(), request.text(sizeof in), value.data(), value.size());
+  return reply_xattr(session, request, in.size, size, value);
+}
+
+int Volume::list_xattrs(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_getxattr_in>();
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  std::string names(in.size, '\0');
+  const ssize_t size = ::listxattr(backing::path_of(node->path.number()).c_str(), names.data(), names.size());
+  return reply_xattr(session, request, in.size, size, names);
+}
+
+}  // namespace clusteragent::filesync::fuse

@@ -1,0 +1,135 @@
+// Requests about contents: what changes a file shares the gate and holds the file's lock, so that its bytes and its
+// place in the stream have one order.
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/data/filesync/fuse/volume.hpp"
+#include "agent/data/filesync/store/backing.hpp"
+
+namespace clusteragent::filesync::fuse {
+namespace {
+
+OpenFile& open_file(std::uint64_t handle) {
+  return *reinterpret_cast<OpenFile*>(handle);
+}
+
+// Offsets come with every request; the page cache is the kernel's affair above and the backing's below.
+constexpr int not_for_backing = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
+
+}  // namespace
+
+int Volume::open(Session& session, const Request& request) {
+  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  if (!node) return ESTALE;
+  const int flags = static_cast<int>(request.as<fuse_open_in>().flags);
+  auto opened = std::make_unique<OpenFile>();
+  opened->node = node;
+  opened->file = backing::reopen(node->path.number(), flags & ~not_for_backing);
+  opened->is_synchronous = (flags & O_DSYNC) != 0;
+  if (!opened->file) return errno;
+  fuse_open_out out{};
+  // A replica's files change without the kernel's knowing: nothing of them is kept.
+  out.open_flags = stream_ == nullptr ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE;
+  out.fh = reinterpret_cast<std::uint64_t>(opened.release());
+  session.reply(request.head, out);
+  return 0;
+}
+
+int Volume::release(Session& session, const Request& request) {
+  const std::unique_ptr<OpenFile> opened{&open_file(request.as<fuse_release_in>().fh)};
+  session.reply_empty(request.head.unique);
+  return 0;
+}
+
+int Volume::read(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_read_in>();
+  thread_local std::vector<std::byte> buffer;
+  if (buffer.size() < in.size) buffer.resize(in.size);
+  std::size_t got = 0;
+  const int error = backing::read_at(open_file(in.fh).file.number(), buffer.data(), in.size, in.offset, got);
+  if (error != 0) return error;
+  session.reply(request.head.unique, std::span{buffer}.first(got));
+  return 0;
+}
+
+int Volume::write(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_write_in>();
+  OpenFile& opened = open_file(in.fh);
+  const std::span<const std::byte> data = request.body.subspan(sizeof in, in.size);
+  {
+    const auto shared = stream_->gate.shared();
+    const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const int error = backing::write_at(opened.file.number(), data.data(), data.size(), in.offset);
+    if (error != 0) return error;
+    stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data);
+    if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
+      strip_privileges(*opened.node);
+    }
+  }
+  stream_->touched(opened.node);
+  const bool is_promise = opened.is_synchronous || (in.flags & O_DSYNC) != 0;
+  if (is_promise && !stream_->may_reply({request.head.unique, in.size}, stream_->mark())) return 0;
+  fuse_write_out out{};
+  out.size = in.size;
+  session.reply(request.head, out);
+  return 0;
+}
+
+int Volume::sync(Session& session, const Request& request, const platform::Fd& file) {
+  const bool is_data_only = (request.as<fuse_fsync_in>().fsync_flags & FUSE_FSYNC_FDATASYNC) != 0;
+  Mark needed;
+  if (stream_ != nullptr) {
+    if (stream_->acknowledges_on_disk()) {
+      const auto shared = stream_->gate.shared();
+      stream_->record({.op = Op::sync, .file = FileId{request.head.nodeid}});
+    }
+    // Before the own disk is asked: what comes later need not be waited for, and the other disk works meanwhile.
+    needed = stream_->mark();
+  }
+  if ((is_data_only ? ::fdatasync(file.number()) : ::fsync(file.number())) != 0) return errno;
+  if (stream_ != nullptr && !stream_->may_reply({request.head.unique, {}}, needed)) return 0;
+  session.reply_empty(request.head.unique);
+  return 0;
+}
+
+int Volume::fsync(Session& session, const Request& request) {
+  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
+}
+
+int Volume::fsync_folder(Session& session, const Request& request) {
+  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
+}
+
+int Volume::allocate(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_fallocate_in>();
+  const OpenFile& opened = open_file(in.fh);
+  {
+    const auto shared = stream_->gate.shared();
+    const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
+                                 static_cast<off_t>(in.length));
+    if (code != 0) return errno;
+    stream_->record({.op = Op::allocate,
+                     .flags = static_cast<std::uint16_t>(in.mode),
+                     .file = opened.node->id,
+                     .offset = in.offset,
+                     .extra = in.length});
+  }
+  stream_->touched(opened.node);
+  session.reply_empty(request.head.unique);
+  return 0;
+}
+
+int Volume::seek(Session& session, const Request& request) {
+  const auto& in = request.as<fuse_lseek_in>();
+  const off_t found =
+      ::lseek(open_file(in.fh).file.number(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
+  if (found < 0) return errno;
+  fuse_lseek_out out{};
+  out.offset = static_cast<std::uint64_t>(found);
+  session.reply(request.head, out);
+  return 0;
+}
+
+}  // namespace clusteragent::filesync::fuse

@@ -1,0 +1,188 @@
+#include "agent/data/filesync/replica/applier.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "agent/data/filesync/store/backing.hpp"
+#include "agent/data/filesync/stream/block_hash.hpp"
+
+namespace clusteragent::filesync {
+namespace {
+
+const std::string malformed = "an operation of the stream is malformed";
+
+std::string told(const char* what, const std::string& name, int error) {
+  return error == 0 ? std::string{} : fmt::format("{} \"{}\": {}", what, name, std::strerror(error));
+}
+
+std::string told(const char* what, int error) {
+  return error == 0 ? std::string{} : fmt::format("{}: {}", what, std::strerror(error));
+}
+
+}  // namespace
+
+std::string Applier::apply(const Head& head, std::span<const std::byte> payload) {
+  if (head.sequence != Sequence{applied_.value() + 1}) return "the stream has a gap";
+  std::string problem = dispatch(head, payload);
+  if (problem.empty()) applied_ = head.sequence;
+  return problem;
+}
+
+std::string Applier::dispatch(const Head& head, std::span<const std::byte> payload) {
+  switch (head.op) {
+    case Op::create:
+    case Op::link:
+    case Op::remove:
+    case Op::rename:
+      return apply_name(head, payload);
+    case Op::manifest_begin:
+      return begin_manifest();
+    case Op::manifest_entry: {
+      auto entry = unpack_manifest_entry(payload);
+      if (!entry) return malformed;
+      manifest_.push_back(std::move(*entry));
+      return {};
+    }
+    case Op::manifest_end:
+      return end_manifest();
+    case Op::copy_end:
+      return end_copy(head);
+    case Op::hashes:
+      return compare(head, payload);
+    case Op::drop:
+      files_.erase(head.file);
+      return {};
+    default:
+      return apply_data(head, payload);
+  }
+}
+
+std::string Applier::create(const Head& head, std::span<const std::byte> payload) {
+  const auto folder = files_.find(FileId{head.offset});
+  const auto file = unpack_new_file(payload);
+  if (!file || folder == files_.end()) return malformed;
+  const int into = folder->second.node();
+  if (const int error = backing::make(into, *file); error != 0) return told("cannot make", file->name, error);
+  platform::Fd node = backing::open_node(into, file->name);
+  if (!node) return told("cannot open", file->name, errno);
+  files_.insert_or_assign(head.file, ReplicaFile{std::move(node)});
+  return {};
+}
+
+std::string Applier::apply_name(const Head& head, std::span<const std::byte> payload) {
+  if (head.op == Op::create) return create(head, payload);
+  const auto folder = files_.find(FileId{head.offset});
+  if (folder == files_.end()) return malformed;
+  const int here = folder->second.node();
+  if (head.op == Op::rename) {
+    const auto names = unpack_names(payload);
+    const auto to = files_.find(FileId{head.extra});
+    if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
+    return told("cannot rename", names->first,
+                backing::rename(here, names->first, to->second.node(), names->second, head.flags));
+  }
+  const auto name = unpack_name(payload);
+  if (!name || !is_file_name(*name)) return malformed;
+  if (head.op == Op::remove) return told("cannot remove", *name, backing::remove(here, *name, head.flags != 0));
+  const auto file = files_.find(head.file);
+  if (file == files_.end()) return malformed;
+  return told("cannot link", *name, backing::link(file->second.node(), here, *name));
+}
+
+std::string Applier::apply_data(const Head& head, std::span<const std::byte> payload) {
+  const auto found = files_.find(head.file);
+  // Open on the primary, and without a name since before the copy began: nobody can ever ask for it here.
+  if (found == files_.end()) return {};
+  ReplicaFile& file = found->second;
+  switch (head.op) {
+    case Op::attributes: {
+      const auto change = unpack_attributes(payload);
+      return change ? told("cannot change attributes", backing::apply(file.node(), *change)) : malformed;
+    }
+    case Op::xattr_set: {
+      const auto pair = unpack_names(payload);
+      return pair ? told("cannot set", pair->first, backing::set_xattr(file.node(), pair->first, pair->second, 0))
+                  : malformed;
+    }
+    case Op::xattr_remove: {
+      const auto name = unpack_name(payload);
+      if (!name) return malformed;
+      const int error = backing::remove_xattr(file.node(), *name);
+      return told("cannot remove", *name, error == ENODATA ? 0 : error);
+    }
+    default:
+      break;
+  }
+  struct stat of {};
+  const bool is_folder_sync = head.op == Op::sync && backing::stat_of(file.node(), of) == 0 && S_ISDIR(of.st_mode);
+  const platform::Fd folder{is_folder_sync ? ::openat(file.node(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
+  const int contents = is_folder_sync ? folder.number() : file.contents();
+  if (contents < 0) return told("cannot open a file", errno);
+  const auto offset = static_cast<off_t>(head.offset);
+  switch (head.op) {
+    case Op::write:
+      return told("cannot write", backing::write_at(contents, payload.data(), payload.size(), head.offset));
+    case Op::truncate:
+      return told("cannot truncate", ::ftruncate(contents, offset) == 0 ? 0 : errno);
+    case Op::allocate:
+      return told("cannot allocate",
+                  ::fallocate(contents, head.flags, offset, static_cast<off_t>(head.extra)) == 0 ? 0 : errno);
+    case Op::sync:
+      return told("cannot sync", ::fsync(contents) == 0 ? 0 : errno);
+    default:
+      return malformed;
+  }
+}
+
+std::string Applier::begin_manifest() {
+  manifest_.clear();
+  const Status marked = duties_.set_consistent(false);
+  return marked ? std::string{} : marked.error().message;
+}
+
+std::string Applier::end_manifest() {
+  std::string problem = make_equal(root_, manifest_, files_);
+  manifest_ = {};
+  return problem;
+}
+
+std::string Applier::compare(const Head& head, std::span<const std::byte> payload) {
+  const std::size_t blocks = payload.size() / sizeof(BlockHash);
+  if (head.extra > chunk_bytes || blocks != (head.extra + block_bytes - 1) / block_bytes) return malformed;
+  Packer answer;
+  const auto found = files_.find(head.file);
+  const int file = found == files_.end() ? -1 : found->second.contents();
+  if (file >= 0) {
+    buffer_.resize(chunk_bytes);
+    std::size_t got = 0;
+    backing::read_at(file, buffer_.data(), head.extra, head.offset, got);
+    // The primary has room for these bytes, whatever they are; a hole here would have to find it later.
+    const off_t hole = ::lseek(file, static_cast<off_t>(head.offset), SEEK_HOLE);
+    const std::size_t filled = hole < 0 ? 0 : static_cast<std::size_t>(hole) - static_cast<std::size_t>(head.offset);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t at = block * block_bytes;
+      const std::size_t size = std::min(block_bytes, static_cast<std::size_t>(head.extra) - at);
+      BlockHash there{};
+      std::memcpy(&there, payload.data() + block * sizeof there, sizeof there);
+      const bool is_whole = at + size <= std::min(got, filled);
+      if (!is_whole || XXH128_isEqual(hash_of(std::span{buffer_}.subspan(at, size)), there) == 0)
+        answer.number(static_cast<std::uint32_t>(block));
+    }
+  }
+  duties_.answer({.op = Op::differs, .file = head.file, .offset = head.offset, .extra = head.extra}, answer.bytes());
+  return {};
+}
+
+std::string Applier::end_copy(const Head& head) {
+  if (::syncfs(root_) != 0) return told("cannot write the copy to disk", errno);
+  if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
+  duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});
+  return {};
+}
+
+}  // namespace clusteragent::filesync

@@ -1,0 +1,172 @@
+#include "agent/data/filesync/replica/follower.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "agent/data/filesync/wire/psk.hpp"
+
+namespace clusteragent::filesync {
+namespace {
+
+// Received and not applied; the primary's own queue and the network's buffers come on top.
+constexpr std::size_t received_bytes_max = 64 * 1024 * 1024;
+// An acknowledgement at least after so many operations of a long queue.
+constexpr std::size_t operations_an_ack = 64;
+
+}  // namespace
+
+Follower::Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events)
+    : options_{std::move(options)},
+      root_{root},
+      epoch_{epoch},
+      events_{std::move(events)},
+      stop_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
+
+Follower::~Follower() {
+  stop();
+}
+
+Status Follower::start() {
+  for (const std::string& address : options_.addresses) {
+    auto listener = Channel::listen(address, options_.port);
+    if (!listener) return listener.error();
+    listeners_.push_back(std::move(*listener));
+  }
+  thread_ = std::thread{[this] { serve(); }};
+  return success();
+}
+
+void Follower::stop() {
+  is_stopping_ = true;
+  ::eventfd_write(stop_.number(), 1);
+  {
+    const std::lock_guard lock{mutex_};
+    if (const auto channel = channel_.lock()) channel->close("this node does not follow any more");
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Follower::serve() {
+  std::vector<pollfd> all;
+  for (const platform::Fd& listener : listeners_) all.push_back({listener.number(), POLLIN, 0});
+  all.push_back({stop_.number(), POLLIN, 0});
+  while (!is_stopping_) {
+    ::poll(all.data(), all.size(), -1);
+    for (const pollfd& one : all) {
+      if (is_stopping_ || one.fd == stop_.number() || (one.revents & POLLIN) == 0) continue;
+      platform::Fd socket{::accept4(one.fd, nullptr, nullptr, SOCK_CLOEXEC)};
+      if (socket) serve_connection(std::move(socket));
+    }
+  }
+}
+
+void Follower::serve_connection(platform::Fd socket) {
+  prepare_socket(socket.number());
+  auto accepted = Channel::accept(std::move(socket), options_.channel);
+  if (!accepted) {
+    events_.note('E', "somebody connected to the replication port and was turned away: " + accepted.error().message);
+    return;
+  }
+  const std::shared_ptr<Channel> channel = std::move(*accepted);
+  {
+    const std::lock_guard lock{mutex_};
+    channel_ = channel;
+    is_over_ = is_greeted_ = false;
+  }
+  ending_turns_ = 0;
+  if (is_stopping_) return;
+  std::thread applying{[this, &channel] { apply_all(*channel); }};
+  const std::string reason =
+      channel->run([&](const Head& head, std::span<const std::byte> payload) { take(*channel, head, payload); },
+                   [this, &channel] {
+                     // A turn later, what it was told has left.
+                     if (ending_turns_ > 0 && --ending_turns_ == 0) channel->close("it was told why");
+                   },
+                   [this] { return has_room(); });
+  {
+    const std::lock_guard lock{mutex_};
+    is_over_ = true;
+  }
+  changed_.notify_all();
+  applying.join();
+  if (is_connected_.exchange(false)) events_.note('E', "the primary's stream ends: " + reason);
+}
+
+void Follower::refuse(Channel& channel, const std::string& reason) {
+  channel.send({.op = Op::refusal}, std::as_bytes(std::span{reason}));
+  ending_turns_ = 2;
+  events_.note('C', "the replication of the other node is refused: " + reason);
+}
+
+void Follower::greet(Channel& channel, std::span<const std::byte> payload) {
+  const auto hello = unpack_hello(payload);
+  if (!hello) return channel.close("the other node breaks the protocol");
+  if (hello->version != protocol_version) {
+    return refuse(channel, fmt::format("it speaks version {} of the replication protocol, {} speaks {}; install the "
+                                       "same release on both nodes",
+                                       hello->version, options_.node, protocol_version));
+  }
+  if (hello->module != options_.module)
+    return refuse(channel,
+                  fmt::format("it mirrors module {}, {} follows {}", hello->module, options_.node, options_.module));
+  if (hello->epoch < epoch_)
+    return refuse(channel,
+                  fmt::format("its epoch {} is over, {} follows epoch {}", hello->epoch, options_.node, epoch_.load()));
+  is_greeted_ = true;
+  is_connected_ = true;
+  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+  channel.send({.op = Op::welcome}, welcome.bytes());
+}
+
+void Follower::take(Channel& channel, const Head& head, std::span<const std::byte> payload) {
+  if (head.op == Op::hello && !is_greeted_) return greet(channel, payload);
+  if (!is_greeted_) return channel.close("the other node breaks the protocol");
+  {
+    const std::lock_guard lock{mutex_};
+    frames_.push_back({head, {payload.begin(), payload.end()}});
+    queued_bytes_ += head_bytes + payload.size();
+  }
+  changed_.notify_all();
+}
+
+bool Follower::has_room() {
+  const std::lock_guard lock{mutex_};
+  return queued_bytes_ < received_bytes_max;
+}
+
+void Follower::apply_all(Channel& channel) {
+  Applier applier{root_, {events_.set_consistent, [&channel](const Head& head, std::span<const std::byte> payload) {
+                            channel.send(head, payload);
+                          }}};
+  std::string problem;
+  for (;;) {
+    std::deque<Frame> taken;
+    {
+      std::unique_lock lock{mutex_};
+      changed_.wait(lock, [this] { return is_over_ || !frames_.empty(); });
+      if (frames_.empty()) return;
+      taken.swap(frames_);
+      queued_bytes_ = 0;
+    }
+    channel.wake();
+    std::size_t since_ack = 0;
+    for (const Frame& frame : taken) {
+      if (!problem.empty()) break;
+      problem = applier.apply(frame.head, frame.payload);
+      if (!problem.empty()) {
+        events_.note('C', "cannot follow the primary: " + problem);
+        channel.send({.op = Op::failure}, std::as_bytes(std::span{problem}));
+        ending_turns_ = 2;
+        channel.wake();
+      } else if (++since_ack >= operations_an_ack) {
+        since_ack = 0;
+        channel.send({.op = Op::ack, .sequence = applier.applied()}, {});
+      }
+    }
+    if (problem.empty()) channel.send({.op = Op::ack, .sequence = applier.applied()}, {});
+  }
+}
+
+}  // namespace clusteragent::filesync

@@ -1,0 +1,73 @@
+#pragma once
+// Follower: the replica's side: listens for the primary, takes its stream, and lets the Applier do it. One connection
+// at a time reads the network, one thread applies, so that a slow disk does not look like a dead node.
+//
+// Ownership: of its threads; `root` and the callbacks must outlive it. Threads: public methods from one thread.
+// stop() returns when what had been received is applied.
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "agent/data/filesync/replica/applier.hpp"
+#include "agent/data/filesync/wire/channel.hpp"
+
+namespace clusteragent::filesync {
+
+struct FollowerOptions {
+  std::string module;
+  std::string node;
+  std::vector<std::string> addresses;
+  std::uint16_t port = 0;
+  ChannelOptions channel;
+};
+
+struct FollowerEvents {
+  std::function<Status(bool)> set_consistent;
+  std::function<void(char level, const std::string& text)> note;
+};
+
+class Follower {
+ public:
+  Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events);
+  ~Follower();
+
+  Status start();
+  /// Nothing of an older primary is taken any more.
+  void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
+  void stop();
+  bool is_connected() const { return is_connected_; }
+
+ private:
+  struct Frame {
+    Head head;
+    std::vector<std::byte> payload;
+  };
+
+  void serve();
+  void serve_connection(platform::Fd socket);
+  void greet(Channel& channel, std::span<const std::byte> payload);
+  void refuse(Channel& channel, const std::string& reason);
+  void take(Channel& channel, const Head& head, std::span<const std::byte> payload);
+  void apply_all(Channel& channel);
+  bool has_room();
+
+  FollowerOptions options_;
+  int root_;
+  std::atomic<std::uint64_t> epoch_;
+  FollowerEvents events_;
+  std::vector<platform::Fd> listeners_;
+  platform::Fd stop_;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Frame> frames_;
+  std::size_t queued_bytes_ = 0;
+  bool is_over_ = false;  // of one connection: no more frames come
+  std::weak_ptr<Channel> channel_;
+  bool is_greeted_ = false;
+  std::atomic<int> ending_turns_ = 0;  // after a good-bye: closed once that is sent
+  std::atomic<bool> is_stopping_ = false;
+  std::atomic<bool> is_connected_ = false;
+};
+
+}  // namespace clusteragent::filesync

@@ -1,0 +1,187 @@
+#include "agent/data/filesync/store/backing.hpp"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <memory>
+
+namespace clusteragent::filesync::backing {
+namespace {
+
+constexpr mode_t permission_bits = 07777;
+constexpr mode_t privilege_bits = S_ISUID | S_ISGID;
+// The list of names and a value are at most this long in Linux (xattr(7)).
+constexpr std::size_t xattr_bytes_max = 65536;
+
+int result_of(long code) {
+  return code < 0 ? errno : 0;
+}
+
+int make_regular(int folder, const NewFile& file) {
+  const Fd made{::openat(folder, file.name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
+                         file.mode & permission_bits)};
+  return made ? 0 : errno;
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+Fd open_node(int folder, const std::string& name) {
+  return Fd{::openat(folder, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+}
+
+Fd reopen(int node, int flags) {
+  return Fd{::open(path_of(node).c_str(), (flags & ~(O_NOFOLLOW | O_CREAT | O_EXCL)) | O_CLOEXEC)};
+}
+
+int stat_of(int node, struct stat& out) {
+  return result_of(::fstatat(node, "", &out, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
+std::string path_of(int node) {
+  return fmt::format("/proc/self/fd/{}", node);
+}
+
+int make(int folder, const NewFile& file) {
+  const char* name = file.name.c_str();
+  int error = 0;
+  if (S_ISREG(file.mode))
+    error = make_regular(folder, file);
+  else if (S_ISDIR(file.mode))
+    error = result_of(::mkdirat(folder, name, file.mode & permission_bits));
+  else if (S_ISLNK(file.mode))
+    error = result_of(::symlinkat(file.target.c_str(), folder, name));
+  else
+    error = result_of(::mknodat(folder, name, file.mode, file.device));
+  if (error != 0) return error;
+  if (::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  // The system takes these bits away from a file that changes its owner.
+  if ((file.mode & privilege_bits) == 0 || S_ISLNK(file.mode)) return 0;
+  return result_of(::fchmodat(folder, name, file.mode & permission_bits, 0));
+}
+
+int remove(int folder, const std::string& name, bool is_folder) {
+  return result_of(::unlinkat(folder, name.c_str(), is_folder ? AT_REMOVEDIR : 0));
+}
+
+int rename(int from, const std::string& name, int to, const std::string& new_name, unsigned flags) {
+  return result_of(::renameat2(from, name.c_str(), to, new_name.c_str(), flags));
+}
+
+int link(int node, int folder, const std::string& name) {
+  return result_of(::linkat(node, "", folder, name.c_str(), AT_EMPTY_PATH));
+}
+
+int read_link(int node, std::string& target) {
+  target.resize(PATH_MAX);
+  const ssize_t size = ::readlinkat(node, "", target.data(), target.size());
+  if (size < 0) return errno;
+  target.resize(static_cast<std::size_t>(size));
+  return 0;
+}
+
+int set_mode(int node, mode_t mode) {
+  return result_of(::chmod(path_of(node).c_str(), mode & permission_bits));
+}
+
+int set_owner(int node, uid_t owner, gid_t group) {
+  return result_of(::fchownat(node, "", owner, group, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
+int set_times(int node, const timespec& accessed, const timespec& modified) {
+  const timespec times[] = {accessed, modified};
+  return result_of(::utimensat(node, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
+}
+
+int apply(int node, const AttributeChange& change) {
+  // The owner first: changing it takes bits of the mode away.
+  if (change.owner) {
+    if (const int error = set_owner(node, change.owner->first, change.owner->second); error != 0) return error;
+  }
+  if (change.mode) {
+    if (const int error = set_mode(node, *change.mode); error != 0) return error;
+  }
+  return change.times ? set_times(node, change.times->accessed, change.times->modified) : 0;
+}
+
+int set_xattr(int node, const std::string& name, const std::string& value, int flags) {
+  return result_of(::setxattr(path_of(node).c_str(), name.c_str(), value.data(), value.size(), flags));
+}
+
+int remove_xattr(int node, const std::string& name) {
+  return result_of(::removexattr(path_of(node).c_str(), name.c_str()));
+}
+
+int all_xattrs(int node, Xattrs& out) {
+  const std::string path = path_of(node);
+  std::string names(xattr_bytes_max, '\0');
+  const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
+  if (size < 0) return errno == EOPNOTSUPP ? 0 : errno;
+  std::string value(xattr_bytes_max, '\0');
+  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+    const std::string name = names.c_str() + at;
+    at += name.size() + 1;
+    const ssize_t bytes = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    if (bytes >= 0) out.emplace_back(name, value.substr(0, static_cast<std::size_t>(bytes)));
+  }
+  return 0;
+}
+
+int write_at(int file, const std::byte* data, std::size_t bytes, std::uint64_t offset) {
+  while (bytes > 0) {
+    const ssize_t written = ::pwrite(file, data, bytes, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    data += written;
+    bytes -= static_cast<std::size_t>(written);
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return 0;
+}
+
+int read_at(int file, std::byte* data, std::size_t bytes, std::uint64_t offset, std::size_t& read) {
+  read = 0;
+  while (read < bytes) {
+    const ssize_t got = ::pread(file, data + read, bytes - read, static_cast<off_t>(offset + read));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    if (got == 0) break;
+    read += static_cast<std::size_t>(got);
+  }
+  return 0;
+}
+
+int names_in(int node, std::vector<std::string>& out) {
+  const int folder = ::openat(node, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return errno;
+  const std::unique_ptr<DIR, CloseDirectory> directory{::fdopendir(folder)};
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") out.push_back(name);
+    errno = 0;
+  }
+  return errno;
+}
+
+int remove_tree(int folder, const std::string& name) {
+  const Fd inner{::openat(folder, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!inner) return remove(folder, name, false);
+  std::vector<std::string> names;
+  if (const int error = names_in(inner.number(), names); error != 0) return error;
+  for (const std::string& each : names) {
+    if (const int error = remove_tree(inner.number(), each); error != 0) return error;
+  }
+  return remove(folder, name, true);
+}
+
+}  // namespace clusteragent::filesync::backing

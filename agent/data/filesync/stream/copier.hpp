@@ -1,0 +1,65 @@
+#pragma once
+// Copier: brings the replica to what is here while the application goes on writing. First the tree, at one moment;
+// then the contents by hashes of blocks, of which only those that differ travel. A block is read and sent under the
+// lock of its file, so a later write follows it in the stream and wins.
+//
+// One connection, one Copier. Threads: run() by one, answered() by another, abandon() by any.
+#include <condition_variable>
+#include <deque>
+
+#include "agent/data/filesync/store/backing.hpp"
+#include "agent/data/filesync/stream/file_handle.hpp"
+#include "agent/data/filesync/stream/leader.hpp"
+
+namespace clusteragent::filesync {
+
+class Copier {
+ public:
+  Copier(Leader& leader, int root) : leader_{leader}, root_{root} {}
+
+  /// `begin` starts the stream, while nobody changes anything. Returns once the copy is sent and the connection over,
+  /// or earlier with a text for the operator: the connection cannot go on.
+  std::string run(const std::function<bool()>& begin);
+  void answered(const Head& head, std::span<const std::byte> payload);
+  void abandon();
+
+ private:
+  struct Item {
+    FileId file;
+    FileHandle handle;
+    mode_t mode = 0;
+    std::uint64_t size = 0;
+  };
+  struct Answer {
+    FileId file;
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    std::vector<std::uint32_t> blocks;
+  };
+
+  std::string send_tree();
+  std::string send_entry(FileId folder, int node, const std::string& name);
+  std::string send_folder(FileId folder, int node);
+  std::string compare(const Item& item);
+  /// One hole or one chunk; returns where to go on, the same offset at the end. Under the file's lock.
+  std::uint64_t compare_from(const Item& item, int file, std::uint64_t offset);
+  /// Until no more than that many questions are open; false: abandoned.
+  bool settle(std::size_t open_max);
+  void send_blocks(const Answer& answer);
+  void send_times(const Item& item);
+
+  Leader& leader_;
+  int root_;
+  dev_t device_ = 0;
+  ino_t root_inode_ = 0;
+  std::vector<std::byte> buffer_;
+  std::vector<Item> items_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Answer> answers_;
+  std::size_t asked_ = 0;
+  bool is_abandoned_ = false;
+  std::unordered_map<FileId, std::size_t> places_;  // in items_
+};
+
+}  // namespace clusteragent::filesync

@@ -1,0 +1,250 @@
+#include "agent/data/filesync/stream/leader.hpp"
+
+#include <fmt/format.h>
+
+#include "agent/data/filesync/store/backing.hpp"
+#include "agent/data/filesync/stream/copier.hpp"
+#include "agent/platform/clock.hpp"
+
+namespace clusteragent::filesync {
+namespace {
+
+// Between attempts to reach the replica; one that was there a moment ago is asked again soon.
+constexpr std::chrono::milliseconds retry_first{100};
+constexpr std::chrono::milliseconds retry_max{2000};
+
+}  // namespace
+
+Leader::Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events)
+    : options_{std::move(options)}, root_{root}, epoch_{epoch}, events_{std::move(events)}, ledger_{is_solo} {}
+
+Leader::~Leader() {
+  stop();
+}
+
+void Leader::start() {
+  thread_ = std::thread{[this] { serve(); }};
+}
+
+void Leader::stop() {
+  std::vector<Waiter> left;
+  {
+    const std::lock_guard lock{mutex_};
+    is_stopping_ = true;
+    left = ledger_.abandon();
+    if (channel_) channel_->close("this node is not primary any more");
+  }
+  changed_.notify_all();
+  for (const Waiter& waiter : left) events_.answer(waiter, EIO);
+  if (thread_.joinable()) thread_.join();
+}
+
+void Leader::record(Head head, std::span<const std::byte> payload) {
+  std::shared_ptr<Channel> channel;
+  {
+    const std::lock_guard lock{mutex_};
+    channel = channel_;
+  }
+  if (!channel) return;
+  channel->wait_for_room();
+  const std::lock_guard lock{mutex_};
+  if (!ledger_.is_streaming() || channel_ != channel) return;
+  head.sequence = ledger_.append();
+  channel->send(head, payload);
+}
+
+Mark Leader::mark() {
+  const std::lock_guard lock{mutex_};
+  return ledger_.mark();
+}
+
+bool Leader::may_reply(const Waiter& waiter, Mark needed) {
+  const std::lock_guard lock{mutex_};
+  return ledger_.may_reply(waiter, needed);
+}
+
+void Leader::touched(const NodeRef& node) {
+  if (!node || node->has_new_times.exchange(true)) return;
+  const std::lock_guard lock{mutex_};
+  touched_.push_back(node);
+}
+
+void Leader::tell_times_of(const NodeRef& node) {
+  const auto shared = gate.shared();
+  const std::lock_guard file{locks.of(node->id)};
+  node->has_new_times = false;
+  struct stat of {};
+  if (backing::stat_of(node->path.number(), of) != 0 || of.st_nlink == 0) return;
+  AttributeChange change;
+  change.times = Times{of.st_atim, of.st_mtim};
+  const Packer packed = pack(change);
+  record({.op = Op::attributes, .file = node->id}, packed.bytes());
+}
+
+void Leader::tell_times() {
+  std::vector<NodeRef> touched;
+  {
+    const std::lock_guard lock{mutex_};
+    touched.swap(touched_);
+  }
+  for (const NodeRef& node : touched) tell_times_of(node);
+}
+
+void Leader::allow_solo() {
+  Outcome outcome;
+  {
+    const std::lock_guard lock{mutex_};
+    outcome = ledger_.allow_solo();
+  }
+  changed_.notify_all();
+  carry_out(outcome);
+}
+
+bool Leader::drain(Duration limit) {
+  tell_times();
+  std::unique_lock lock{mutex_};
+  if (ledger_.mode() != Mode::both) return true;
+  return changed_.wait_for(lock, limit, [this] { return !ledger_.has_unconfirmed(); }) && ledger_.mode() == Mode::both;
+}
+
+Mode Leader::mode() {
+  const std::lock_guard lock{mutex_};
+  return ledger_.mode();
+}
+
+CopyProgress Leader::progress() {
+  const std::lock_guard lock{mutex_};
+  return progress_;
+}
+
+void Leader::carry_out(const Outcome& outcome) {
+  for (const Waiter& waiter : outcome.released) events_.answer(waiter, 0);
+  if (outcome.is_synced) events_.synced();
+}
+
+void Leader::serve() {
+  auto retry = retry_first;
+  for (;;) {
+    {
+      std::unique_lock lock{mutex_};
+      changed_.wait(lock, [this] { return is_stopping_ || ledger_.may_begin_copy(); });
+      if (is_stopping_) return;
+    }
+    if (const auto channel = connect()) {
+      const std::string reason = serve_connection(channel);
+      Outcome outcome;
+      bool was_streaming = false;
+      {
+        const std::lock_guard lock{mutex_};
+        was_streaming = ledger_.is_streaming();
+        outcome = ledger_.lost();
+        channel_.reset();
+        if (is_stopping_) return;
+      }
+      if (outcome.is_behind) events_.behind(reason);
+      if (was_streaming) {
+        events_.note('E', fmt::format("the other node is not reached any more: {}", reason));
+        retry = retry_first;
+      }
+    }
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, retry, [this] { return is_stopping_; });
+    retry = std::min(2 * retry, retry_max);
+  }
+}
+
+std::shared_ptr<Channel> Leader::connect() {
+  for (std::size_t at = 0; at < options_.own_addresses.size(); ++at) {
+    auto made =
+        Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, options_.channel);
+    if (!made) continue;
+    std::shared_ptr<Channel> channel = std::move(*made);
+    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+    channel->send({.op = Op::hello}, hello.bytes());
+    return channel;
+  }
+  return nullptr;
+}
+
+std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
+  Copier copier{*this, root_};
+  std::thread copying;
+  const auto on_frame = [&](const Head& head, std::span<const std::byte> payload) {
+    if (head.op == Op::welcome && !copying.joinable()) {
+      copying = std::thread{[&copier, this, channel] {
+        const std::string failure = copier.run([this, channel] { return begin_copy(channel); });
+        if (!failure.empty()) channel->close(failure);
+      }};
+      return;
+    }
+    take(head, payload, *channel, copier);
+  };
+  const std::string reason = channel->run(on_frame, [&] { check_progress(*channel); });
+  copier.abandon();
+  if (copying.joinable()) copying.join();
+  return reason;
+}
+
+bool Leader::begin_copy(const std::shared_ptr<Channel>& channel) {
+  const std::lock_guard lock{mutex_};
+  if (is_stopping_ || !ledger_.may_begin_copy()) return false;
+  ledger_.begin_copy();
+  channel_ = channel;
+  progress_ = {};
+  moved_ = platform::boottime_now();
+  last_refusal_.clear();
+  return true;
+}
+
+void Leader::end_copy() {
+  std::shared_ptr<Channel> channel;
+  const std::lock_guard lock{mutex_};
+  if (!ledger_.is_streaming() || !channel_) return;
+  const Sequence last = ledger_.append();
+  ledger_.end_copy(last);
+  channel_->send({.op = Op::copy_end, .sequence = last}, {});
+}
+
+void Leader::take(const Head& head, std::span<const std::byte> payload, Channel& channel, Copier& copier) {
+  const std::string text{reinterpret_cast<const char*>(payload.data()), payload.size()};
+  Outcome outcome;
+  switch (head.op) {
+    case Op::ack: {
+      const std::lock_guard lock{mutex_};
+      moved_ = platform::boottime_now();
+      outcome = ledger_.confirmed(head.sequence);
+      break;
+    }
+    case Op::copied: {
+      const std::lock_guard lock{mutex_};
+      outcome = ledger_.copied(head.sequence);
+      break;
+    }
+    case Op::differs:
+      copier.answered(head, payload);
+      return;
+    case Op::failure:
+      channel.close("the other node cannot write: " + text);
+      return;
+    case Op::refusal:
+      if (text != last_refusal_) events_.note('C', "the other node refuses the replication: " + text);
+      last_refusal_ = text;
+      channel.close(text);
+      return;
+    default:
+      channel.close("the other node breaks the protocol");
+      return;
+  }
+  changed_.notify_all();
+  carry_out(outcome);
+}
+
+void Leader::check_progress(Channel& channel) {
+  const std::lock_guard lock{mutex_};
+  const Instant now = platform::boottime_now();
+  if (!ledger_.has_unconfirmed()) moved_ = now;
+  if (now - moved_ > options_.confirm_limit)
+    channel.close(fmt::format("it confirms nothing for {} s", to_milliseconds(now - moved_) / 1000));
+}
+
+}  // namespace clusteragent::filesync

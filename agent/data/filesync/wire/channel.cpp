@@ -1,0 +1,223 @@
+#include "agent/data/filesync/wire/channel.hpp"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "agent/data/filesync/wire/psk.hpp"
+#include "agent/platform/clock.hpp"
+
+namespace clusteragent::filesync {
+namespace {
+
+constexpr std::size_t read_bytes = 256 * 1024;
+constexpr int reads_at_once = 64;
+
+}  // namespace
+
+Channel::Channel(platform::Fd socket, const ChannelOptions& options)
+    : socket_{std::move(socket)},
+      wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+      options_{options},
+      context_{make_psk_context(options_.keys)},
+      tls_{SSL_new(context_.get())} {
+  SSL_set_fd(tls_.get(), socket_.number());
+}
+
+Channel::~Channel() = default;
+
+bool Channel::wait_for(short events, Duration limit) {
+  pollfd one{socket_.number(), events, 0};
+  return ::poll(&one, 1, static_cast<int>(to_milliseconds(limit))) > 0;
+}
+
+Status Channel::shake_hands(bool is_client) {
+  const Instant until = platform::boottime_now() + options_.handshake_limit;
+  // A server with a certificate instead of the key must not pass: no authority is known here.
+  if (is_client) SSL_set_verify(tls_.get(), SSL_VERIFY_PEER, nullptr);
+  for (;;) {
+    ERR_clear_error();
+    const int code = is_client ? SSL_connect(tls_.get()) : SSL_accept(tls_.get());
+    if (code == 1) break;
+    const int why = SSL_get_error(tls_.get(), code);
+    const Duration left = until - platform::boottime_now();
+    const bool is_waiting = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+    if (!is_waiting || left <= Duration::zero() || !wait_for(why == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, left)) {
+      return Error{ErrorCode::unreachable,
+                   is_waiting ? std::string{"it does not answer the handshake"}
+                              : "the handshake fails: is /etc/clusteragent/cluster.key the same on both nodes?"};
+    }
+  }
+  heard_ = spoke_ = platform::boottime_now();
+  return success();
+}
+
+Result<std::unique_ptr<Channel>> Channel::connect(const std::string& from, const std::string& to, std::uint16_t port,
+                                                  const ChannelOptions& options) {
+  auto socket = connect_socket(from, to, port, options.handshake_limit);
+  if (!socket) return socket.error();
+  std::unique_ptr<Channel> channel{new Channel{std::move(*socket), options}};
+  if (const Status shaken = channel->shake_hands(true); !shaken) return shaken.error();
+  return channel;
+}
+
+Result<std::unique_ptr<Channel>> Channel::accept(platform::Fd socket, const ChannelOptions& options) {
+  std::unique_ptr<Channel> channel{new Channel{std::move(socket), options}};
+  if (const Status shaken = channel->shake_hands(false); !shaken) return shaken.error();
+  return channel;
+}
+
+Result<platform::Fd> Channel::listen(const std::string& address, std::uint16_t port) {
+  return listen_socket(address, port);
+}
+
+void Channel::wait_for_room() {
+  std::unique_lock lock{mutex_};
+  room_.wait(lock, [this] { return is_closed_ || queue_.size() < queue_bytes_max; });
+}
+
+void Channel::wake() {
+  ::eventfd_write(wake_.number(), 1);
+}
+
+bool Channel::send(Head head, std::span<const std::byte> payload) {
+  head.payload_bytes = static_cast<std::uint32_t>(payload.size());
+  const auto bytes = write_head(head);
+  {
+    const std::lock_guard lock{mutex_};
+    if (is_closed_) return false;
+    queue_.insert(queue_.end(), bytes.begin(), bytes.end());
+    queue_.insert(queue_.end(), payload.begin(), payload.end());
+  }
+  if (is_asleep_.exchange(false)) ::eventfd_write(wake_.number(), 1);
+  return true;
+}
+
+void Channel::close(const std::string& reason) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (reason_.empty()) reason_ = reason;
+    is_closed_ = true;
+  }
+  room_.notify_all();
+  ::eventfd_write(wake_.number(), 1);
+}
+
+void Channel::write_some() {
+  wants_write_ = false;
+  for (;;) {
+    if (sent_ == sending_.size()) {
+      const std::lock_guard lock{mutex_};
+      sending_.clear();
+      sent_ = 0;
+      sending_.swap(queue_);
+      room_.notify_all();
+      if (sending_.empty()) return;
+    }
+    std::size_t written = 0;
+    ERR_clear_error();
+    const int code = SSL_write_ex(tls_.get(), sending_.data() + sent_, sending_.size() - sent_, &written);
+    if (code != 1) {
+      const int why = SSL_get_error(tls_.get(), code);
+      wants_write_ = why == SSL_ERROR_WANT_WRITE;
+      if (!wants_write_ && why != SSL_ERROR_WANT_READ) close("the connection broke");
+      return;
+    }
+    sent_ += written;
+    spoke_ = platform::boottime_now();
+  }
+}
+
+void Channel::read_some(const OnFrame& on_frame) {
+  // A sender that never pauses must not keep the answers from leaving.
+  for (int turns = 0; turns < reads_at_once && !is_closed_; ++turns) {
+    const std::size_t at = received_.size();
+    received_.resize(at + read_bytes);
+    std::size_t got = 0;
+    ERR_clear_error();
+    const int code = SSL_read_ex(tls_.get(), received_.data() + at, read_bytes, &got);
+    received_.resize(at + got);
+    if (code != 1) {
+      const int why = SSL_get_error(tls_.get(), code);
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) close("the other node closed the connection");
+      return;
+    }
+    heard_ = platform::boottime_now();
+    take_frames(on_frame);
+  }
+}
+
+void Channel::take_frames(const OnFrame& on_frame) {
+  while (!is_closed_ && received_.size() - taken_ >= head_bytes) {
+    const std::span<const std::byte> rest = std::span{received_}.subspan(taken_);
+    const auto head = read_head(rest.first<head_bytes>());
+    if (!head) return close("the other node breaks the protocol");
+    const std::size_t whole = head_bytes + head->payload_bytes;
+    if (rest.size() < whole) break;
+    taken_ += whole;
+    if (head->op != Op::ping) on_frame(*head, rest.subspan(head_bytes, head->payload_bytes));
+  }
+  if (taken_ == received_.size()) {
+    received_.clear();
+    taken_ = 0;
+  } else if (taken_ >= read_bytes) {
+    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(taken_));
+    taken_ = 0;
+  }
+}
+
+bool Channel::is_heard_and_speaks() {
+  const Instant now = platform::boottime_now();
+  if (now - heard_ > options_.silence_limit) {
+    close(fmt::format("silent for {} ms", to_milliseconds(now - heard_)));
+    return false;
+  }
+  if (now - spoke_ >= options_.silence_limit / 4) {
+    spoke_ = now;
+    send({.op = Op::ping}, {});
+  }
+  return true;
+}
+
+void Channel::sleep(bool reads) {
+  is_asleep_ = true;
+  bool has_work = false;
+  {
+    const std::lock_guard lock{mutex_};
+    has_work = !queue_.empty() && !wants_write_;
+  }
+  std::array<pollfd, 2> both{
+      {{socket_.number(), static_cast<short>((reads ? POLLIN : 0) | (wants_write_ ? POLLOUT : 0)), 0},
+       {wake_.number(), POLLIN, 0}}};
+  const Duration pause = options_.silence_limit / 4;
+  ::poll(both.data(), both.size(), has_work ? 0 : static_cast<int>(to_milliseconds(pause)));
+  is_asleep_ = false;
+  eventfd_t ignored = 0;
+  if ((both[1].revents & POLLIN) != 0) ::eventfd_read(wake_.number(), &ignored);
+}
+
+std::string Channel::run(const OnFrame& on_frame, const std::function<void()>& on_tick,
+                         const std::function<bool()>& has_room) {
+  while (!is_closed_) {
+    write_some();
+    const bool reads = !has_room || has_room();
+    if (reads)
+      read_some(on_frame);
+    else
+      heard_ = platform::boottime_now();  // what it says is not listened to, which is no silence of its own
+    if (is_closed_ || !is_heard_and_speaks()) break;
+    on_tick();
+    sleep(reads);
+  }
+  const std::lock_guard lock{mutex_};
+  return reason_;
+}
+
+}  // namespace clusteragent::filesync

@@ -1,0 +1,71 @@
+#pragma once
+// What travels between the two engines: frames of a fixed head and a payload, little-endian, inside TLS. Up to
+// `copy_end` they go from the primary to the replica in one total order, which is that of its own file system; the rest
+// are the replica's answers. Values; no I/O; any thread.
+// Errors: a head that says more than payload_bytes_max, or an unknown operation, is refused by read_head.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "agent/base/ids.hpp"
+
+namespace clusteragent::filesync {
+
+/// A file of the primary: its inode number there, which is the file's as long as the primary holds it; paths are not.
+using FileId = Id<struct FileIdTag, std::uint64_t>;
+/// Position in the stream of one connection, from 1.
+using Sequence = Id<struct SequenceTag, std::uint64_t>;
+
+inline constexpr FileId root_id{1};
+inline constexpr std::uint16_t protocol_version = 1;
+
+enum class Op : std::uint16_t {  // on the wire: do not renumber
+  hello = 1,                     // payload: Hello
+  welcome = 2,                   // payload: Hello
+  refusal = 3,                   // payload: text
+  ping = 4,
+  write = 16,         // file, offset; payload: data
+  truncate = 17,      // file, offset: size
+  allocate = 18,      // file, offset, extra: length, flags: mode of fallocate(2)
+  create = 19,        // file: the new one, offset: folder; payload: NewFile
+  link = 20,          // file, offset: folder; payload: name
+  remove = 21,        // offset: folder, flags: 1 for a folder; payload: name
+  rename = 22,        // offset: folder, extra: new folder, flags: of renameat2(2); payload: two names
+  attributes = 23,    // file; payload: AttributeChange
+  xattr_set = 24,     // file, flags: of setxattr(2); payload: name, value
+  xattr_remove = 25,  // file; payload: name
+  sync = 26,          // file: to disk before it is acknowledged
+  drop = 27,          // file: the primary has let go of it and no name is left
+  manifest_begin = 40,
+  manifest_entry = 41,  // payload: ManifestEntry
+  manifest_end = 42,
+  hashes = 43,    // file, offset, extra: bytes that are covered; payload: BlockHash of each block
+  copy_end = 44,  // answered by copied once everything is on disk
+  ack = 48,       // sequence: applied up to here, all of it
+  differs = 49,   // answer to hashes, with what those were of; payload: numbers of blocks
+  copied = 50,    // answer to copy_end
+  failure = 51,   // payload: text; the replica cannot go on
+};
+
+inline constexpr std::size_t head_bytes = 40;
+/// The largest write of the kernel's FUSE is 1 MiB; a manifest entry with its extended attributes stays below as well.
+inline constexpr std::size_t payload_bytes_max = 2 * 1024 * 1024;
+
+struct Head {
+  std::uint32_t payload_bytes = 0;
+  Op op = Op::ping;
+  std::uint16_t flags = 0;
+  Sequence sequence{};
+  FileId file{};
+  std::uint64_t offset = 0;
+  std::uint64_t extra = 0;
+  friend bool operator==(const Head&, const Head&) = default;
+};
+
+std::array<std::byte, head_bytes> write_head(const Head& head);
+/// Nothing: the other side breaks the protocol.
+std::optional<Head> read_head(std::span<const std::byte, head_bytes> bytes);
+
+}  // namespace clusteragent::filesync

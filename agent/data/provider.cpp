@@ -1,0 +1,242 @@
+#include "agent/data/provider.hpp"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <set>
+
+#include "agent/base/log.hpp"
+
+namespace clusteragent::data {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr const char* process_name = "filesync";
+constexpr std::chrono::seconds respawn_pause{1};
+
+/// The child has the socket where it looks for it, default signals, no blocked ones, and a session of its own.
+Result<pid_t> start_process(const std::string& executable, int descriptor) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawn_file_actions_adddup2(&actions, descriptor, engine_descriptor);
+  sigset_t none;
+  sigset_t all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  std::string name = executable;
+  std::string verb = process_name;
+  const std::array<char*, 3> arguments{name.data(), verb.data(), nullptr};
+  pid_t process = -1;
+  const int code = ::posix_spawn(&process, executable.c_str(), &actions, &attributes, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
+  if (code != 0) {
+    return Error{ErrorCode::system,
+                 fmt::format("cannot start the replication engine {}: {}", executable, std::strerror(code))};
+  }
+  return process;
+}
+
+log::Level level_of(const std::string& letter) {
+  return letter == "C" ? log::Level::critical : letter == "E" ? log::Level::event : log::Level::info;
+}
+
+}  // namespace
+
+// Shared with the handlers on the io_context, which may still come after the provider went.
+struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
+  Impl(asio::io_context& context, EngineOptions wanted, std::string program, core::EventSink to)
+      : options{std::move(wanted)},
+        executable{std::move(program)},
+        sink{std::move(to)},
+        io{context},
+        socket{context},
+        respawn{context} {}
+
+  Status start();
+  void listen();
+  void hear();
+  void handle(const Json& message);
+  void lost();
+  void send(const Json& message);
+  void ask(const Json& message, Token token, const char* what);
+  void finish(Token token, bool is_success, const std::string& detail);
+  void close();
+
+  const EngineOptions options;
+  const std::string executable;
+  core::EventSink sink;
+  asio::io_context& io;
+  asio::posix::stream_descriptor socket;
+  asio::steady_timer respawn;
+  std::set<Token> owed;
+  Epoch epoch;
+  bool is_engaged = false;  // leads or follows, or was told to
+  bool is_closed = false;
+  pid_t process = -1;
+  Json progress;
+  std::vector<char> message = std::vector<char>(message_bytes_max);
+};
+
+Status FilesyncProvider::Impl::start() {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+    return Error{ErrorCode::system, fmt::format("cannot make the engine's socket: {}", std::strerror(errno))};
+  }
+  const auto started = start_process(executable, pair[1]);
+  ::close(pair[1]);
+  if (!started) {
+    ::close(pair[0]);
+    return started.error();
+  }
+  process = *started;
+  socket.assign(pair[0]);
+  listen();
+  send(to_json(options));
+  return success();
+}
+
+void FilesyncProvider::Impl::listen() {
+  socket.async_wait(asio::posix::stream_descriptor::wait_read,
+                    [self = shared_from_this()](const boost::system::error_code& error) {
+                      if (!error && !self->is_closed) self->hear();
+                    });
+}
+
+void FilesyncProvider::Impl::hear() {
+  const ssize_t size = ::recv(socket.native_handle(), message.data(), message.size(), MSG_DONTWAIT);
+  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) return lost();
+  if (size > 0) handle(Json::parse(message.data(), message.data() + size));
+  if (!is_closed) listen();
+}
+
+void FilesyncProvider::Impl::handle(const Json& said) {
+  const std::string what = said.at("is");
+  if (what == "finished")
+    finish(Token{said.at("token").get<std::uint64_t>()}, said.at("ok"), said.at("detail"));
+  else if (what == "synced")
+    sink(core::ProviderSynced{epoch});
+  else if (what == "behind")
+    sink(core::ProviderBehind{epoch, said.at("reason")});
+  else if (what == "note")
+    log::write(level_of(said.at("level")), "rfs", said.at("text").get<std::string>());
+  else if (what == "progress")
+    progress = said;
+}
+
+void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
+  if (owed.erase(token) == 0) return;
+  if (!is_success) log::critical("rfs", "{}", detail);
+  sink(core::ActionFinished{token, is_success ? core::Outcome::success : core::Outcome::failure, detail});
+}
+
+void FilesyncProvider::Impl::lost() {
+  boost::system::error_code ignored;
+  socket.close(ignored);
+  int how = 0;
+  const bool is_reaped = ::waitpid(process, &how, WNOHANG) == process;
+  const std::string cause = is_reaped && WIFSIGNALED(how)
+                                ? fmt::format("the replication engine was ended by signal {}", WTERMSIG(how))
+                                : std::string{"the replication engine ended"};
+  log::critical("rfs", "{}; what the application tries on {} fails until it is started again", cause,
+                options.directory);
+  progress = {{"state", "engine died"}, {"directory", options.directory}};
+  for (const Token token : std::set<Token>{owed}) finish(token, false, cause);
+  if (std::exchange(is_engaged, false)) sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, cause});
+  respawn.expires_after(respawn_pause);
+  respawn.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || self->is_closed) return;
+    ::waitpid(self->process, nullptr, WNOHANG);
+    if (const Status started = self->start(); !started) {
+      log::critical("rfs", "{}", started.error().message);
+      self->lost();
+    }
+  });
+}
+
+void FilesyncProvider::Impl::send(const Json& said) {
+  const std::string text = said.dump(-1, ' ', false, Json::error_handler_t::replace);
+  // The engine reads between its tasks and gets few messages; a full socket means that it hangs, and it is ended.
+  if (::send(socket.native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN)
+    ::kill(process, SIGKILL);
+}
+
+void FilesyncProvider::Impl::ask(const Json& said, Token token, const char* what) {
+  owed.insert(token);
+  if (socket.is_open()) return send(said);
+  // Never from inside the call that asked for it.
+  asio::post(io, [self = shared_from_this(), token, what] {
+    self->finish(token, false, fmt::format("cannot {}: the replication engine is not running", what));
+  });
+}
+
+void FilesyncProvider::Impl::close() {
+  is_closed = true;
+  respawn.cancel();
+  boost::system::error_code ignored;
+  socket.close(ignored);
+}
+
+FilesyncProvider::FilesyncProvider(std::shared_ptr<Impl> impl) : impl_{std::move(impl)} {}
+
+FilesyncProvider::~FilesyncProvider() {
+  impl_->close();
+}
+
+Result<std::unique_ptr<FilesyncProvider>> FilesyncProvider::open(asio::io_context& io, EngineOptions options,
+                                                                 std::string executable, core::EventSink sink) {
+  auto impl = std::make_shared<Impl>(io, std::move(options), std::move(executable), std::move(sink));
+  if (const Status started = impl->start(); !started) return started.error();
+  return std::unique_ptr<FilesyncProvider>{new FilesyncProvider{std::move(impl)}};
+}
+
+void FilesyncProvider::lead(const core::LeadData& wanted) {
+  impl_->epoch = wanted.epoch;
+  impl_->is_engaged = true;
+  impl_->ask(
+      {{"do", "lead"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}, {"solo", wanted.is_solo}},
+      wanted.token, "lead");
+}
+
+void FilesyncProvider::follow(const core::FollowData& wanted) {
+  impl_->epoch = wanted.epoch;
+  impl_->is_engaged = true;
+  impl_->ask({{"do", "follow"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}}, wanted.token,
+             "follow");
+}
+
+void FilesyncProvider::allow_solo(const core::AllowSolo&) {
+  if (impl_->socket.is_open()) impl_->send({{"do", "allow_solo"}});
+}
+
+void FilesyncProvider::release(const core::ReleaseData& wanted) {
+  impl_->is_engaged = false;
+  if (impl_->socket.is_open())
+    return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token, "release");
+  // A dead engine acknowledges nothing.
+  impl_->owed.insert(wanted.token);
+  asio::post(impl_->io, [impl = impl_, token = wanted.token] { impl->finish(token, true, ""); });
+}
+
+const Json& FilesyncProvider::progress() const {
+  return impl_->progress;
+}
+
+int FilesyncProvider::process() const {
+  return impl_->process;
+}
+
+}  // namespace clusteragent::data

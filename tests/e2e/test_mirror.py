@@ -1,0 +1,94 @@
+"""A directory that is mirrored: what one node writes is on the other, survives it, and is brought back to it."""
+import os
+import subprocess
+import sys
+import unittest
+
+from harness import NODES, REPOSITORY, Lab, other, wait_for
+
+sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
+from tree import differences  # noqa: E402
+
+DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
+RFS = f'<rfs><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
+COPY_PATIENCE_S = 30.0
+
+
+class Mirror:
+    """The two copies, seen from outside, and the mount, seen from inside."""
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def backing(self, node):
+        return os.path.join(self.lab.sandbox.host_directory(node), "private", DIRECTORY.strip("/"))
+
+    def shell(self, node, script, check=True):
+        argv = ["nsenter", "-t", str(self.lab.sandbox.running(node)["pid"]), "-a", "bash", "-ec",
+                f"cd {DIRECTORY}\n{script}"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"on {node}: {script}: {done.stdout}{done.stderr}")
+        return done
+
+    def state(self, node):
+        return self.lab.status(node).get("replication", {}).get("state")
+
+    def start(self, rfs=RFS):
+        self.lab.write_module(rfs=rfs)
+        self.lab.start_agents()
+        self.lab.agent("node1", "prim", "-m", "demo")
+        self.lab.wait_states({"node1": "ALONE"})
+        self.lab.agent("node2", "start", "-m", "demo")
+        self.wait_up_to_date("node1")
+
+    def wait_up_to_date(self, primary):
+        self.lab.wait_states({primary: "PRIM", other(primary): "SECOND"})
+        if not wait_for(lambda: self.state(primary) == "up to date", COPY_PATIENCE_S):
+            raise AssertionError(f"not up to date: {self.lab.status(primary).get('replication')}")
+
+    def differences(self):
+        return differences(self.backing("node1"), self.backing("node2"))
+
+    def equal_soon(self):
+        """Times of change follow within a second or two."""
+        return wait_for(lambda: not self.differences(), 10.0)
+
+
+class MirroredDirectory(unittest.TestCase):
+    def test_what_is_written_survives_the_node(self):
+        with Lab() as lab:
+            mirror = Mirror(lab)
+            os.makedirs(mirror.backing("node1"), exist_ok=True)
+            with open(os.path.join(mirror.backing("node1"), "before"), "wb") as file:
+                file.write(os.urandom(300_000))
+            mirror.start()
+            mirror.shell("node1", "mkdir -p a/b; echo one > a/b/c; ln a/b/c a/d; ln -s c a/b/e; chmod 640 a/b/c\n"
+                                  "dd if=/dev/urandom of=big bs=1M count=8 conv=fsync status=none\n"
+                                  "truncate -s 64M sparse; echo x | dd of=sparse bs=1 seek=30M conv=notrunc "
+                                  "status=none\n"
+                                  "mv a/d moved; sync big\n"
+                                  "python3 -c 'import os; os.setxattr(\"moved\", \"user.k\", b\"value\")'")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+            refused = mirror.shell("node2", "echo x > forbidden", check=False)
+            self.assertIn("Read-only", refused.stderr)
+            self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\n")
+
+            lab.sandbox.power_off("node1")
+            lab.wait_states({"node2": "ALONE"})
+            self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\n")
+            mirror.shell("node2", "echo two >> a/b/c; rm sparse; mv big bigger; echo new > new\n"
+                                  "dd if=/dev/urandom of=bigger bs=64k seek=3 count=2 conv=notrunc,fsync status=none")
+            lab.sandbox.power_on("node1")
+            mirror.wait_up_to_date("node2")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+
+            lab.agent("node2", "swap", "-m", "demo")
+            mirror.wait_up_to_date("node1")
+            mirror.shell("node1", "echo three >> a/b/c; sync a/b/c")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+            self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\ntwo\nthree\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

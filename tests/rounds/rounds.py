@@ -14,7 +14,7 @@ from harness import MODULE, NODES, VIRTUAL_ADDRESS, LabError, other, wait_for
 from round_faults import RoundFaults
 
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.py")
-RFS = """<rfs mountover="off" async="second" acl="off" nbrei="3">
+RFS = """<rfs mountover="off" async="second" acl="off">
       <replicated dir="{directory}" mode="read_only"/>
     </rfs>"""
 HEARTBEATS = '<heartbeat name="default" ident="flow"/><heartbeat name="net2"/>'
@@ -196,12 +196,23 @@ class Rounds:
         verdict = acknowledged.judge(self.ledger.read(), self.ids())
         if self.is_shared:
             return verdict, None, None
-        still = self.faults.frozen(self.primary())
+        primary = self.primary()
+        self.require_mount(primary)
+        still = self.faults.frozen(primary)
         still.begin()
         try:
             return verdict, *self.compare()
         finally:
             still.end()
+
+    def require_mount(self, node):
+        """Two directories that the application never wrote to through the engine would be the same as well."""
+        init = self.box.running(node)["pid"]
+        with open(f"/proc/{init}/mountinfo", encoding="utf-8") as file:
+            kinds = [line.split(" - ")[1].split()[0] for line in file
+                     if line.split()[4] == self.application.directory]
+        if not kinds or not kinds[-1].startswith("fuse"):
+            raise NotConverged(f"{self.application.directory} is no mount of the engine on {node}")
 
     def compare(self):
         """What differs between the nodes' directories, beneath whatever is mounted over them; 0 as soon as nothing

@@ -27,6 +27,9 @@ class Unmirrored(Rounds):
     def is_up_to_date(self, node):
         return True
 
+    def require_mount(self, node):
+        """There is none here, and nobody to make one."""
+
     def strikes(self):
         """The power of the primary, whatever the dice say: the other node's own data then serve."""
         self.faults.node = self.primary

@@ -13,7 +13,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), folder) for folder in ("e2e"
 import rounds_report  # noqa: E402
 from applications import APPLICATIONS  # noqa: E402
 from harness import Lab  # noqa: E402
-from rounds import Rounds  # noqa: E402
+from rounds import NotConverged, Rounds  # noqa: E402
 
 
 class Unmirrored(Rounds):
@@ -39,7 +39,10 @@ class Unmirrored(Rounds):
 class Judge(unittest.TestCase):
     def test_says_no(self):
         with Lab() as lab:
-            record = Unmirrored(lab).run(1)
+            rounds = Unmirrored(lab)
+            record = rounds.run(1)
+            with self.assertRaisesRegex(NotConverged, "no mount of the engine"):
+                Rounds.require_mount(rounds, rounds.primary())
         (only,), lines = record["rounds"], {line.text.split(":")[0]: line for line in rounds_report.judged(record)}
         self.assertNotEqual(only.verdict.lost, [])
         self.assertEqual((only.verdict.twice, only.verdict.unasked), ([], []))

@@ -70,6 +70,13 @@ Row labelled(const char* label, Cell own, Cell peer) {
   return {{label}, std::move(own), std::move(peer)};
 }
 
+/// Of what not every module has.
+void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell (*shown)(const Json&)) {
+  if (part(screen.own, key).empty()) return;
+  rows.push_back(labelled(key, shown(part(screen.own, key)),
+                          is_report_current(screen) ? shown(part(screen.report, key)) : Cell{unknown}));
+}
+
 std::vector<Row> node_rows(const Screen& screen) {
   const Json& local = part(screen.own, "local");
   const Json& theirs = part(screen.report, "local");
@@ -119,10 +126,8 @@ std::vector<Row> node_rows(const Screen& screen) {
   }
   add_optional("last failure", "last_script_failure", Tint::red);
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
-  if (!part(screen.own, "witness").empty()) {
-    rows.push_back(labelled("witness", witness_cell(part(screen.own, "witness")),
-                            is_current ? witness_cell(part(screen.report, "witness")) : Cell{unknown}));
-  }
+  add_row(rows, screen, "witness", witness_cell);
+  add_row(rows, screen, "replication", replication_cell);
   const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
   rows.push_back(
       labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));

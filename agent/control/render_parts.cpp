@@ -102,6 +102,26 @@ std::string record_text(const Json& local) {
   return names.empty() ? shown : shown + "; up to date: " + names;
 }
 
+Cell replication_cell(const Json& replication) {
+  const std::string state = text(replication, "state");
+  if (state.empty()) return {unknown};
+  if (state == "up to date") return {"the other copy is up to date", Tint::green};
+  if (state == "following") return {"follows the primary", Tint::green};
+  if (state == "degraded") return {"degraded: writes are on this node only", Tint::red};
+  if (state == "waiting") return {"writes wait: the other copy is not reached", Tint::red};
+  if (state == "incomplete") return {"this copy is being made", Tint::magenta};
+  if (state == "reintegrating") {
+    const std::int64_t all = number(replication, "bytes_all").value_or(0);
+    const std::int64_t done = number(replication, "bytes_done").value_or(0);
+    constexpr std::int64_t megabyte = 1'000'000;
+    return {fmt::format("reintegrating {} %, {} of {} MB",
+                        all > 0 ? static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(all)) : 0,
+                        done / megabyte, all / megabyte),
+            Tint::magenta};
+  }
+  return {state};
+}
+
 std::string permille_text(const Json& object, const char* key) {
   const auto value = number(object, key);
   return value ? fmt::format("{}.{} %", *value / 10, *value % 10) : std::string{unknown};

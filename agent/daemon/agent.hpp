@@ -51,6 +51,7 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   // agent_data.cpp
   Status open_data();
   core::ProviderPort& provider();
+  std::vector<data::EngineKey> data_keys() const;
   void add_data_status(control::Json& status) const;
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);

@@ -25,6 +25,13 @@ core::ProviderPort& Agent::provider() {
   return data_ ? static_cast<core::ProviderPort&>(*data_) : none;
 }
 
+std::vector<data::EngineKey> Agent::data_keys() const {
+  std::vector<data::EngineKey> keys;
+  for (const wire::Key& key : keys_->accepted())
+    keys.push_back({wire::key_id_text(key), wire::derive_key(key, wire::Purpose::replication, setup_.module)});
+  return keys;
+}
+
 Status Agent::open_data() {
   if (!setup_.config.rfs) return success();
   const config::RfsConfig& rfs = *setup_.config.rfs;
@@ -38,9 +45,7 @@ Status Agent::open_data() {
   options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;
   options.silence_limit = std::max(setup_.config.heart.timeout, silence_min);
   options.confirm_limit = rfs.lock_timeout;
-  for (const wire::Key& key : keys_->accepted()) {
-    options.keys.push_back({wire::key_id_text(key), wire::derive_key(key, wire::Purpose::replication, setup_.module)});
-  }
+  options.keys = data_keys();
   for (const config::HeartbeatPath& path : config::replication_paths(setup_.config, setup_.cluster, setup_.self)) {
     const auto local = resolve(path.local);
     if (!local) return local.error();

@@ -20,6 +20,12 @@ Json to_json(const EngineOptions& options) {
           {"confirm_limit_ns", options.confirm_limit.count()}};
 }
 
+std::vector<EngineKey> engine_keys(const Json& json) {
+  std::vector<EngineKey> keys;
+  for (const Json& each : json) keys.push_back({each.at("identity"), each.at("key").get<wire::Key>()});
+  return keys;
+}
+
 EngineOptions engine_options(const Json& json) {
   EngineOptions options;
   options.module = json.at("module");
@@ -30,8 +36,7 @@ EngineOptions engine_options(const Json& json) {
   options.own_addresses = json.at("own_addresses").get<std::vector<std::string>>();
   options.peer_addresses = json.at("peer_addresses").get<std::vector<std::string>>();
   options.port = json.at("port");
-  for (const Json& each : json.at("keys"))
-    options.keys.push_back({each.at("identity"), each.at("key").get<wire::Key>()});
+  options.keys = engine_keys(json.at("keys"));
   options.acknowledges_on_disk = json.at("acknowledges_on_disk");
   options.silence_limit = Duration{json.at("silence_limit_ns").get<std::int64_t>()};
   options.confirm_limit = Duration{json.at("confirm_limit_ns").get<std::int64_t>()};

@@ -20,7 +20,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr const char* process_name = "filesync";
-constexpr std::chrono::seconds respawn_pause{1};
+// One that dies at once again and again is given time; one that answered has proved itself.
+constexpr std::chrono::milliseconds respawn_pause_min{50};
+constexpr std::chrono::milliseconds respawn_pause_max{5000};
 
 /// The child has the socket where it looks for it, default signals, no blocked ones, and a session of its own.
 Result<pid_t> start_process(const std::string& executable, int descriptor) {
@@ -36,7 +38,8 @@ Result<pid_t> start_process(const std::string& executable, int descriptor) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  std::string name = executable;
+  // The agent and its engine are told apart in a list of processes.
+  std::string name = "clusteragent-filesync";
   std::string verb = process_name;
   const std::array<char*, 3> arguments{name.data(), verb.data(), nullptr};
   pid_t process = -1;
@@ -72,17 +75,20 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   void handle(const Json& message);
   void lost();
   void send(const Json& message);
-  void ask(const Json& message, Token token, const char* what);
+  void ask(const Json& message, Token token);
+  void start_again();
   void finish(Token token, bool is_success, const std::string& detail);
   void close();
 
-  const EngineOptions options;
+  EngineOptions options;
   const std::string executable;
   core::EventSink sink;
   asio::io_context& io;
   asio::posix::stream_descriptor socket;
   asio::steady_timer respawn;
   std::set<Token> owed;
+  std::vector<Json> unsent;  // while no engine runs
+  std::chrono::milliseconds respawn_pause = respawn_pause_min;
   Epoch epoch;
   bool is_engaged = false;  // leads or follows, or was told to
   bool is_closed = false;
@@ -106,6 +112,7 @@ Status FilesyncProvider::Impl::start() {
   socket.assign(pair[0]);
   listen();
   send(to_json(options));
+  for (const Json& each : std::exchange(unsent, {})) send(each);
   return success();
 }
 
@@ -134,11 +141,12 @@ void FilesyncProvider::Impl::handle(const Json& said) {
   else if (what == "note")
     log::write(level_of(said.at("level")), "rfs", said.at("text").get<std::string>());
   else if (what == "progress")
-    progress = said;
+    progress = said.at("status");
 }
 
 void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
   if (owed.erase(token) == 0) return;
+  if (is_success) respawn_pause = respawn_pause_min;
   if (!is_success) log::critical("rfs", "{}", detail);
   sink(core::ActionFinished{token, is_success ? core::Outcome::success : core::Outcome::failure, detail});
 }
@@ -146,24 +154,31 @@ void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::str
 void FilesyncProvider::Impl::lost() {
   boost::system::error_code ignored;
   socket.close(ignored);
-  int how = 0;
-  const bool is_reaped = ::waitpid(process, &how, WNOHANG) == process;
-  const std::string cause = is_reaped && WIFSIGNALED(how)
-                                ? fmt::format("the replication engine was ended by signal {}", WTERMSIG(how))
-                                : std::string{"the replication engine ended"};
+  const std::string cause = "the replication engine died";
   log::critical("rfs", "{}; what the application tries on {} fails until it is started again", cause,
                 options.directory);
   progress = {{"state", "engine died"}, {"directory", options.directory}};
+  unsent.clear();
   for (const Token token : std::set<Token>{owed}) finish(token, false, cause);
   if (std::exchange(is_engaged, false)) sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, cause});
+  start_again();
+}
+
+void FilesyncProvider::Impl::start_again() {
   respawn.expires_after(respawn_pause);
+  respawn_pause = std::min(2 * respawn_pause, respawn_pause_max);
   respawn.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->is_closed) return;
-    ::waitpid(self->process, nullptr, WNOHANG);
-    if (const Status started = self->start(); !started) {
-      log::critical("rfs", "{}", started.error().message);
-      self->lost();
-    }
+    int how = 0;
+    // Its socket closes a moment before it can be reaped.
+    if (::waitpid(self->process, &how, WNOHANG) == self->process && WIFSIGNALED(how))
+      log::critical("rfs", "the former replication engine was ended by signal {}", WTERMSIG(how));
+    const Status started = self->start();
+    if (started) return;
+    log::critical("rfs", "{}", started.error().message);
+    self->unsent.clear();
+    for (const Token token : std::set<Token>{self->owed}) self->finish(token, false, started.error().message);
+    self->start_again();
   });
 }
 
@@ -174,13 +189,10 @@ void FilesyncProvider::Impl::send(const Json& said) {
     ::kill(process, SIGKILL);
 }
 
-void FilesyncProvider::Impl::ask(const Json& said, Token token, const char* what) {
+void FilesyncProvider::Impl::ask(const Json& said, Token token) {
   owed.insert(token);
-  if (socket.is_open()) return send(said);
-  // Never from inside the call that asked for it.
-  asio::post(io, [self = shared_from_this(), token, what] {
-    self->finish(token, false, fmt::format("cannot {}: the replication engine is not running", what));
-  });
+  // The next engine is asked: it is on its way.
+  socket.is_open() ? send(said) : unsent.push_back(said);
 }
 
 void FilesyncProvider::Impl::close() {
@@ -208,14 +220,13 @@ void FilesyncProvider::lead(const core::LeadData& wanted) {
   impl_->is_engaged = true;
   impl_->ask(
       {{"do", "lead"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}, {"solo", wanted.is_solo}},
-      wanted.token, "lead");
+      wanted.token);
 }
 
 void FilesyncProvider::follow(const core::FollowData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
-  impl_->ask({{"do", "follow"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}}, wanted.token,
-             "follow");
+  impl_->ask({{"do", "follow"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}}, wanted.token);
 }
 
 void FilesyncProvider::allow_solo(const core::AllowSolo&) {
@@ -224,11 +235,15 @@ void FilesyncProvider::allow_solo(const core::AllowSolo&) {
 
 void FilesyncProvider::release(const core::ReleaseData& wanted) {
   impl_->is_engaged = false;
-  if (impl_->socket.is_open())
-    return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token, "release");
+  if (impl_->socket.is_open()) return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token);
   // A dead engine acknowledges nothing.
   impl_->owed.insert(wanted.token);
   asio::post(impl_->io, [impl = impl_, token = wanted.token] { impl->finish(token, true, ""); });
+}
+
+void FilesyncProvider::set_keys(std::vector<EngineKey> keys) {
+  impl_->options.keys = std::move(keys);
+  if (impl_->socket.is_open()) impl_->send({{"do", "keys"}, {"keys", to_json(impl_->options).at("keys")}});
 }
 
 const Json& FilesyncProvider::progress() const {

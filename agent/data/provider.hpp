@@ -31,6 +31,9 @@ class FilesyncProvider : public core::ProviderPort {
   void allow_solo(const core::AllowSolo& allowed) override;
   void release(const core::ReleaseData& wanted) override;
 
+  /// For connections from now on.
+  void set_keys(std::vector<EngineKey> keys);
+
   /// What the engine said last, for `status`.
   const Json& progress() const;
   int process() const;

@@ -1,5 +1,6 @@
 """A directory that is mirrored: what one node writes is on the other, survives it, and is brought back to it."""
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -11,6 +12,7 @@ from tree import differences  # noqa: E402
 
 DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
 RFS = f'<rfs><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
+ENGINE = "clusteragent-filesync"
 COPY_PATIENCE_S = 30.0
 
 
@@ -33,6 +35,9 @@ class Mirror:
 
     def state(self, node):
         return self.lab.status(node).get("replication", {}).get("state")
+
+    def reported_death(self, node):
+        return "replication engine was ended by signal 9" in self.lab.agent_log(node)
 
     def start(self, rfs=RFS):
         self.lab.write_module(rfs=rfs)
@@ -88,6 +93,22 @@ class MirroredDirectory(unittest.TestCase):
             mirror.shell("node1", "echo three >> a/b/c; sync a/b/c")
             self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\ntwo\nthree\n")
+
+    def test_an_engine_that_dies_loses_nothing(self):
+        with Lab() as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            mirror.shell("node1", "echo kept > file; sync file")
+            for node in ("node1", "node2"):
+                engines = lab.sandbox.processes(node, ENGINE)
+                self.assertEqual(len(engines), 1)
+                os.kill(engines[0], signal.SIGKILL)
+                self.assertTrue(wait_for(lambda node=node: mirror.reported_death(node), 10.0))
+                primary = lab.wait_one_primary()
+                mirror.wait_up_to_date(primary)
+                mirror.shell(primary, f"echo {node} >> file; sync file")
+                self.assertTrue(mirror.equal_soon(), mirror.differences())
+            self.assertEqual(mirror.shell("node2", "cat file").stdout, "kept\nnode1\nnode2\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -193,6 +194,12 @@ void Engine::carry_out(const Json& command) {
       tell({{"is", "note"}, {"level", "E"}, {"text", "removed the mount that a former engine left behind"}});
     return;
   }
+  if (what == "keys") {
+    options_->keys = data::engine_keys(command.at("keys"));
+    if (leader_) leader_->set_channel(channel_options());
+    if (follower_) follower_->set_channel(channel_options());
+    return;
+  }
   if (what == "allow_solo") {
     if (leader_) leader_->allow_solo();
     return;
@@ -208,7 +215,7 @@ void Engine::carry_out(const Json& command) {
 }
 
 void Engine::tell_progress() {
-  Json now = {{"is", "progress"}, {"directory", options_->directory}};
+  Json now = {{"directory", options_->directory}};
   if (leader_) {
     const CopyProgress copy = leader_->progress();
     now["state"] = text_of(leader_->mode());
@@ -222,7 +229,7 @@ void Engine::tell_progress() {
   }
   if (now == told_) return;
   told_ = now;
-  tell(now);
+  tell({{"is", "progress"}, {"status", now}});
 }
 
 int Engine::run() {
@@ -255,6 +262,8 @@ int run_engine() {
   // Modes come with every operation, complete.
   ::umask(0);
   raise_descriptor_limit();
+  // Memory that this process needs to write is not to be won by writing through this process.
+  ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
   return Engine{data::engine_descriptor}.run();
 }
 

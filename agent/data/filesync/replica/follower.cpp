@@ -48,6 +48,11 @@ void Follower::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Follower::set_channel(ChannelOptions channel) {
+  const std::lock_guard lock{mutex_};
+  options_.channel = std::move(channel);
+}
+
 void Follower::serve() {
   std::vector<pollfd> all;
   for (const platform::Fd& listener : listeners_) all.push_back({listener.number(), POLLIN, 0});
@@ -64,7 +69,13 @@ void Follower::serve() {
 
 void Follower::serve_connection(platform::Fd socket) {
   prepare_socket(socket.number());
-  auto accepted = Channel::accept(std::move(socket), options_.channel);
+  ChannelOptions how;
+  {
+    const std::lock_guard lock{mutex_};
+    how = options_.channel;
+  }
+  how.is_cancelled = &is_stopping_;
+  auto accepted = Channel::accept(std::move(socket), how);
   if (!accepted) {
     events_.note('E', "somebody connected to the replication port and was turned away: " + accepted.error().message);
     return;

@@ -32,6 +32,8 @@ class Follower {
   ~Follower();
 
   Status start();
+  /// For connections from now on.
+  void set_channel(ChannelOptions channel);
   /// Nothing of an older primary is taken any more.
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
   void stop();

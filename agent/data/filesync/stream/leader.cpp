@@ -64,8 +64,10 @@ bool Leader::may_reply(const Waiter& waiter, Mark needed) {
 }
 
 void Leader::touched(const NodeRef& node) {
-  if (!node || node->has_new_times.exchange(true)) return;
+  if (!node || node->has_new_times) return;
   const std::lock_guard lock{mutex_};
+  // A copy takes them along; to remember them until then would keep removed files on the disk.
+  if (!ledger_.is_streaming() || node->has_new_times.exchange(true)) return;
   touched_.push_back(node);
 }
 
@@ -88,6 +90,11 @@ void Leader::tell_times() {
     touched.swap(touched_);
   }
   for (const NodeRef& node : touched) tell_times_of(node);
+}
+
+void Leader::set_channel(ChannelOptions channel) {
+  const std::lock_guard lock{mutex_};
+  options_.channel = std::move(channel);
 }
 
 void Leader::allow_solo() {
@@ -139,6 +146,8 @@ void Leader::serve() {
         was_streaming = ledger_.is_streaming();
         outcome = ledger_.lost();
         channel_.reset();
+        for (const NodeRef& node : touched_) node->has_new_times = false;
+        touched_.clear();
         if (is_stopping_) return;
       }
       if (outcome.is_behind) events_.behind(reason);
@@ -148,15 +157,20 @@ void Leader::serve() {
       }
     }
     std::unique_lock lock{mutex_};
-    changed_.wait_for(lock, retry, [this] { return is_stopping_; });
+    changed_.wait_for(lock, retry, [this] { return is_stopping_.load(); });
     retry = std::min(2 * retry, retry_max);
   }
 }
 
 std::shared_ptr<Channel> Leader::connect() {
-  for (std::size_t at = 0; at < options_.own_addresses.size(); ++at) {
-    auto made =
-        Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, options_.channel);
+  ChannelOptions how;
+  {
+    const std::lock_guard lock{mutex_};
+    how = options_.channel;
+  }
+  how.is_cancelled = &is_stopping_;
+  for (std::size_t at = 0; at < options_.own_addresses.size() && !is_stopping_; ++at) {
+    auto made = Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, how);
     if (!made) continue;
     std::shared_ptr<Channel> channel = std::move(*made);
     const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_});

@@ -50,6 +50,8 @@ class Leader : public Stream {
   bool acknowledges_on_disk() const override { return options_.acknowledges_on_disk; }
 
   void start();
+  /// For connections from now on.
+  void set_channel(ChannelOptions channel);
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
   void allow_solo();
   /// Nothing more is to come: waits until the replica has what was sent, for so long. False: it has not.
@@ -82,7 +84,7 @@ class Leader : public Stream {
   std::shared_ptr<Channel> channel_;  // while streaming
   std::vector<NodeRef> touched_;
   CopyProgress progress_;
-  bool is_stopping_ = false;
+  std::atomic<bool> is_stopping_ = false;
   Instant moved_;  // when the replica last confirmed anything, or had nothing to confirm
   std::string last_refusal_;
   std::thread thread_;

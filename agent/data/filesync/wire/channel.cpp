@@ -34,8 +34,7 @@ Channel::Channel(platform::Fd socket, const ChannelOptions& options)
 Channel::~Channel() = default;
 
 bool Channel::wait_for(short events, Duration limit) {
-  pollfd one{socket_.number(), events, 0};
-  return ::poll(&one, 1, static_cast<int>(to_milliseconds(limit))) > 0;
+  return wait_for_socket(socket_.number(), events, limit, options_.is_cancelled);
 }
 
 Status Channel::shake_hands(bool is_client) {
@@ -61,7 +60,7 @@ Status Channel::shake_hands(bool is_client) {
 
 Result<std::unique_ptr<Channel>> Channel::connect(const std::string& from, const std::string& to, std::uint16_t port,
                                                   const ChannelOptions& options) {
-  auto socket = connect_socket(from, to, port, options.handshake_limit);
+  auto socket = connect_socket(from, to, port, options.handshake_limit, options.is_cancelled);
   if (!socket) return socket.error();
   std::unique_ptr<Channel> channel{new Channel{std::move(*socket), options}};
   if (const Status shaken = channel->shake_hands(true); !shaken) return shaken.error();

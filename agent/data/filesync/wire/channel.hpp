@@ -33,6 +33,7 @@ struct ChannelOptions {
   std::vector<SharedKey> keys;  // the first is used to connect, all are accepted
   Duration handshake_limit = std::chrono::seconds{3};
   Duration silence_limit = std::chrono::seconds{5};  // afterwards the other side counts as lost
+  const std::atomic<bool>* is_cancelled = nullptr;   // ends connect() and accept() soon; outlives them
 };
 
 inline constexpr std::size_t queue_bytes_max = 32 * 1024 * 1024;

@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "agent/base/assert.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -40,6 +42,9 @@ unsigned find_key(SSL* tls, const char* identity, unsigned char* key, unsigned k
   return 0;
 }
 
+// How soon a wait sees that it is cancelled.
+constexpr std::chrono::milliseconds look_interval{50};
+
 struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -65,9 +70,8 @@ Error failure(const std::string& what, int code) {
   return Error{ErrorCode::unreachable, fmt::format("{}: {}", what, std::strerror(code))};
 }
 
-int error_after(int socket, Duration limit) {
-  pollfd one{socket, POLLOUT, 0};
-  if (::poll(&one, 1, static_cast<int>(to_milliseconds(limit))) <= 0) return ETIMEDOUT;
+int error_after(int socket, Duration limit, const std::atomic<bool>* is_cancelled) {
+  if (!wait_for_socket(socket, POLLOUT, limit, is_cancelled)) return ETIMEDOUT;
   int code = 0;
   socklen_t size = sizeof code;
   ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &size);
@@ -90,14 +94,25 @@ SSL_CTX* make_psk_context(const std::vector<SharedKey>& keys) {
   return context;
 }
 
+bool wait_for_socket(int socket, short events, Duration limit, const std::atomic<bool>* is_cancelled) {
+  const Instant until = platform::boottime_now() + limit;
+  for (;;) {
+    const Duration left = until - platform::boottime_now();
+    if (left <= Duration::zero() || (is_cancelled != nullptr && *is_cancelled)) return false;
+    pollfd one{socket, events, 0};
+    if (::poll(&one, 1, static_cast<int>(to_milliseconds(std::min<Duration>(left, look_interval))) + 1) > 0)
+      return true;
+  }
+}
+
 void prepare_socket(int socket) {
   ::fcntl(socket, F_SETFL, O_NONBLOCK);
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-Result<platform::Fd> connect_socket(const std::string& from, const std::string& to, std::uint16_t port,
-                                    Duration limit) {
+Result<platform::Fd> connect_socket(const std::string& from, const std::string& to, std::uint16_t port, Duration limit,
+                                    const std::atomic<bool>* is_cancelled) {
   const auto peer = address_of(to, port);
   if (!peer) return peer.error();
   const auto own = address_of(from, 0);
@@ -107,7 +122,7 @@ Result<platform::Fd> connect_socket(const std::string& from, const std::string& 
   prepare_socket(socket.number());
   if (::bind(socket.number(), own->get(), own->size) != 0) return failure("cannot use the address " + from, errno);
   int code = ::connect(socket.number(), peer->get(), peer->size) == 0 ? 0 : errno;
-  if (code == EINPROGRESS) code = error_after(socket.number(), limit);
+  if (code == EINPROGRESS) code = error_after(socket.number(), limit, is_cancelled);
   if (code != 0) return failure(fmt::format("cannot connect to {} port {}", to, port), code);
   return socket;
 }

@@ -13,7 +13,10 @@ namespace clusteragent::filesync {
 SSL_CTX* make_psk_context(const std::vector<SharedKey>& keys);
 
 /// Not blocking afterwards; Nagle's delay is off.
-Result<platform::Fd> connect_socket(const std::string& from, const std::string& to, std::uint16_t port, Duration limit);
+Result<platform::Fd> connect_socket(const std::string& from, const std::string& to, std::uint16_t port, Duration limit,
+                                    const std::atomic<bool>* is_cancelled);
+/// False: not within the limit, or cancelled.
+bool wait_for_socket(int socket, short events, Duration limit, const std::atomic<bool>* is_cancelled);
 Result<platform::Fd> listen_socket(const std::string& address, std::uint16_t port);
 /// Of an accepted one: as connect_socket leaves it.
 void prepare_socket(int socket);

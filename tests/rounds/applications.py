@@ -65,6 +65,7 @@ class MariaDb(Application):
     setup = """CREATE USER IF NOT EXISTS 'client'@'%';
 CREATE DATABASE IF NOT EXISTS rounds;
 CREATE TABLE IF NOT EXISTS rounds.entries (number BIGINT AUTO_INCREMENT PRIMARY KEY, id BIGINT, payload TEXT);
+CREATE TABLE IF NOT EXISTS rounds.ballast (payload LONGTEXT);
 GRANT SELECT, INSERT, DELETE ON rounds.* TO 'client'@'%';
 """
     options = "--innodb-flush-log-at-trx-commit=1 --sync-binlog=1 --log-bin=binlog --server-id=1"

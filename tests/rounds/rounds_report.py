@@ -5,6 +5,7 @@ import acknowledged
 from verdict import BROKEN, TOLD, Line, named, promise
 
 SAME = "0"
+SHOWN_MAX = 4
 
 
 def judged(record):
@@ -22,7 +23,8 @@ def is_kept(lines):
 
 
 def where(rounds):
-    return "".join(f"; round {one.number} ({one.text})" for one in rounds)
+    more = f"; and in {len(rounds) - SHOWN_MAX} more" if len(rounds) > SHOWN_MAX else ""
+    return "".join(f"; round {one.number} ({one.text})" for one in rounds[:SHOWN_MAX]) + more
 
 
 def ids(done):

@@ -15,7 +15,7 @@ from .layout import NODES, agent_binary
 from .network import Network
 
 # Directories of which each host has its own, empty at first, where the machine has them at all.
-PRIVATE_DIRECTORIES = ("/var/lib/mysql", "/var/log/mysql")
+PRIVATE_DIRECTORIES = ("/var/lib/mysql", "/var/log/mysql", "/var/lib/postgresql", "/srv")
 # The client's ARP entries stay valid this long by themselves: a take-over counts once it is announced, not earlier.
 CLIENT_ARP_LIFETIME_MS = 7_200_000
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

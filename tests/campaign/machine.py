@@ -20,10 +20,13 @@ class Disks:
         self.box = sandbox
         for host in hosts:
             os.makedirs(self.path(host), exist_ok=True)
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=755", "campaign", self.path(host)],
-                           check=True, timeout=10)
+            self.mount(host)
             self.box.power_off(host)
             self.box.power_on(host)
+
+    def mount(self, host):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=755", "campaign", self.path(host)],
+                       check=True, timeout=10)
 
     def path(self, host):
         return os.path.join(self.box.root(host), "var")

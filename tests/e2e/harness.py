@@ -260,9 +260,13 @@ class Lab:
 
     def start_agents(self, module=MODULE, nodes=NODES):
         for node in nodes:
-            self.sandbox.start_agent(node, module)
-            if not wait_for(lambda node=node: self.state(node, module) is not None, START_PATIENCE_S):
-                raise LabError(f"the agent of {module} on {node} does not answer")
+            process = self.sandbox.start_agent(node, module)
+            answers = lambda node=node: self.state(node, module) is not None
+            settled = lambda process=process, answers=answers: answers() or not is_alive(process)
+            if not wait_for(settled, START_PATIENCE_S) or not is_alive(process):
+                said = self.agent_log(node, module).strip().split("\n")[-1]
+                raise LabError(f"the agent of {module} on {node} "
+                               f"{'does not answer' if is_alive(process) else 'has ended'}: {said}")
 
     def start_cluster(self, module=MODULE, primary="node1"):
         """Both agents, the module started, the named node primary and the other ready to take over."""

@@ -89,6 +89,7 @@ class RandomOperations(unittest.TestCase):
                     two.kill()
                     one.wait_behind()
                     one.send({"do": "allow_solo"})
+                    time.sleep(0.5)  # alone: what is done now the copy alone can bring
                     two.start()
                     two.follow()
                     one.wait_synced()

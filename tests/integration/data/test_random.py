@@ -84,16 +84,17 @@ class RandomOperations(unittest.TestCase):
             for thread in threads:
                 thread.start()
             try:
-                for _ in range(DEATHS):
+                for death in range(DEATHS):
                     time.sleep(1)
                     two.kill()
                     one.wait_behind()
                     one.send({"do": "allow_solo"})
-                    time.sleep(0.5)  # alone: what is done now the copy alone can bring
+                    time.sleep(0.5)
+                    if death == DEATHS - 1:
+                        stop.set()  # what was done alone, the last copy must bring: nothing overwrites it later
                     two.start()
                     two.follow()
                     one.wait_synced()
-                time.sleep(0.5)
             finally:
                 stop.set()
                 one.send({"do": "allow_solo"})

@@ -58,6 +58,7 @@ Status Agent::open_data() {
                                              [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   data_ = std::move(*opened);
+  permit_.add({[](const core::SetPermit&) {}, [this] { data_->give_up(); }});
   return success();
 }
 

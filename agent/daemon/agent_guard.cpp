@@ -9,6 +9,7 @@
 #include "agent/daemon/mapping.hpp"
 #include "agent/fence/watchdog.hpp"
 #include "agent/hooks/environment.hpp"
+#include "agent/platform/clock.hpp"
 #include "agent/vip/virtual_ip.hpp"
 
 namespace clusteragent::daemon {
@@ -135,7 +136,10 @@ void Agent::tell_guard(const core::View& view) {
     released_epoch_ = view.record.epoch;
     guard_->set_release(released_epoch_, release_datagrams(*transport_, released_epoch_));
   }
-  guard_->update({view.record.epoch, permit_.enforced().value_or(Instant{}), view.holds_vip, view.runs_service});
+  // Without a permit, while it lets go: every word says that the agent lives. From the last one on the guard counts.
+  const bool has_something = view.holds_vip || view.runs_service;
+  const Instant alive_at = has_something ? platform::boottime_now() : Instant{};
+  guard_->update({view.record.epoch, permit_.enforced().value_or(alive_at), view.holds_vip, view.runs_service});
 }
 
 void Agent::end_guard() {

@@ -2,8 +2,8 @@
 // What the agent and its engine say to each other over their socket pair (SOCK_SEQPACKET, a JSON object a message).
 // Both come from one build, so there is one version. Values; any thread.
 //
-// To the engine: configure (once, first), keys, lead, follow, allow_solo, release. To the agent: finished (answers
-// lead, follow and release by their token), synced, behind, note, progress.
+// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release. To the agent: finished
+// (answers lead, follow and release by their token), synced, behind, note, progress.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>

@@ -233,6 +233,10 @@ void FilesyncProvider::allow_solo(const core::AllowSolo&) {
   if (impl_->socket.is_open()) impl_->send({{"do", "allow_solo"}});
 }
 
+void FilesyncProvider::give_up() {
+  if (impl_->socket.is_open()) impl_->send({{"do", "give_up"}});
+}
+
 void FilesyncProvider::release(const core::ReleaseData& wanted) {
   impl_->is_engaged = false;
   if (impl_->socket.is_open()) return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token);

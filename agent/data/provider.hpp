@@ -31,6 +31,9 @@ class FilesyncProvider : public core::ProviderPort {
   void allow_solo(const core::AllowSolo& allowed) override;
   void release(const core::ReleaseData& wanted) override;
 
+  /// The role is lost for good; the application still runs and is about to be stopped.
+  void give_up();
+
   /// For connections from now on.
   void set_keys(std::vector<EngineKey> keys);
 

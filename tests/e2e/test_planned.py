@@ -37,6 +37,8 @@ class Planned(unittest.TestCase):
                 seen = self.change(lab, lambda lab=lab, asked=asked: lab.agent(asked, "swap", "-m", "demo"),
                                    {"node1": "SECOND", "node2": "PRIM"})
                 self.check_quiet(*seen)
+                for node in ("node1", "node2"):
+                    self.assertNotIn("stands still", lab.agent_log(node))
 
     def test_stop_of_the_primary(self):
         with Lab() as lab:

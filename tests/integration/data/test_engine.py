@@ -1,6 +1,7 @@
 """The replication engine: each operation on the mount has the result that it has without a mount, and comes out equal
 on the replica; what is acknowledged is there."""
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -8,6 +9,7 @@ import random
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -330,6 +332,29 @@ class Acknowledgement(unittest.TestCase):
             one.wait_synced()
             with open(os.path.join(two.backing, "promise"), "rb") as file:
                 self.assertEqual(file.read(), b"kept")
+
+    def test_fails_when_the_role_is_lost(self):
+        """A process that waits in fsync cannot be killed: what stops the application would wait for it."""
+        with pair() as (one, two):
+            two.follow()
+            one.lead()
+            one.wait_synced()
+            os.kill(two.process.pid, signal.SIGSTOP)
+            path = os.path.join(one.directory, "promise")
+            program = f"import os; file = open({path!r}, 'wb'); file.write(b'lost'); os.fsync(file.fileno())"
+            writer = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                writer.wait(1.0)
+            writer.kill()
+            with self.assertRaises(subprocess.TimeoutExpired):
+                writer.wait(0.5)
+            one.send({"do": "give_up"})
+            self.assertEqual(writer.wait(PATIENCE_S), -signal.SIGKILL)
+            writer.stderr.close()
+            with self.assertRaises(OSError) as seen:
+                write(path, b"again", sync=True)
+            self.assertEqual(seen.exception.errno, errno.EIO)
+            os.kill(two.process.pid, signal.SIGCONT)
 
     def test_is_on_the_replica_when_the_primary_dies(self):
         with pair() as (one, two):

@@ -204,6 +204,10 @@ void Engine::carry_out(const Json& command) {
     if (leader_) leader_->allow_solo();
     return;
   }
+  if (what == "give_up") {
+    if (leader_) leader_->give_up();
+    return;
+  }
   Status done = success();
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
   if (what == "follow") done = follow(command.at("epoch"));

@@ -59,8 +59,22 @@ Mark Leader::mark() {
 }
 
 bool Leader::may_reply(const Waiter& waiter, Mark needed) {
-  const std::lock_guard lock{mutex_};
-  return ledger_.may_reply(waiter, needed);
+  {
+    const std::lock_guard lock{mutex_};
+    if (!has_given_up_) return ledger_.may_reply(waiter, needed);
+  }
+  events_.answer(waiter, EIO);
+  return false;
+}
+
+void Leader::give_up() {
+  std::vector<Waiter> left;
+  {
+    const std::lock_guard lock{mutex_};
+    has_given_up_ = true;
+    left = ledger_.abandon();
+  }
+  for (const Waiter& waiter : left) events_.answer(waiter, EIO);
 }
 
 void Leader::touched(const NodeRef& node) {

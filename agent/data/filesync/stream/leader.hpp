@@ -54,6 +54,9 @@ class Leader : public Stream {
   void set_channel(ChannelOptions channel);
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
   void allow_solo();
+  /// The role is lost for good: nothing is promised any more, and what waits for a promise gets an error. A process
+  /// that waits in fsync cannot even be killed, and the scripts that stop the application would wait for it.
+  void give_up();
   /// Nothing more is to come: waits until the replica has what was sent, for so long. False: it has not.
   bool drain(Duration limit);
   void stop();
@@ -86,6 +89,7 @@ class Leader : public Stream {
   std::vector<NodeRef> touched_;
   CopyProgress progress_;
   std::atomic<bool> is_stopping_ = false;
+  bool has_given_up_ = false;
   Instant moved_;  // when the replica last confirmed anything, or had nothing to confirm
   std::string last_refusal_;
   std::thread thread_;

@@ -270,6 +270,24 @@ class Copy(unittest.TestCase):
         except OSError as error:
             failures.append(str(error))
 
+    def test_keeps_room_that_is_reserved_and_holes_that_are_none(self):
+        size = 8 << 20
+        with pair() as (one, two):
+            one.lead(solo=True)
+            reserved, sparse = (os.path.join(one.directory, name) for name in ("reserved", "sparse"))
+            with open(reserved, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+                file.seek(size // 2)
+                file.write(b"in the middle")
+            with open(sparse, "wb") as file:
+                file.truncate(size)
+            two.follow()
+            one.wait_synced()
+            room = {name: os.stat(os.path.join(two.backing, name)).st_blocks * 512 for name in ("reserved", "sparse")}
+            self.assertEqual(differences(one.backing, two.backing), [])
+        self.assertGreaterEqual(room["reserved"], size)
+        self.assertLess(room["sparse"], size // 8)
+
 
 class Secondary(unittest.TestCase):
     def test_refuses_every_change(self):

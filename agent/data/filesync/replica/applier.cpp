@@ -130,8 +130,7 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
     case Op::truncate:
       return told("cannot truncate", ::ftruncate(contents, offset) == 0 ? 0 : errno);
     case Op::allocate:
-      return told("cannot allocate",
-                  ::fallocate(contents, head.flags, offset, static_cast<off_t>(head.extra)) == 0 ? 0 : errno);
+      return told("cannot allocate", backing::allocate(contents, head.flags, head.offset, head.extra));
     case Op::sync:
       return told("cannot sync", ::fsync(contents) == 0 ? 0 : errno);
     default:

@@ -5,11 +5,17 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <limits.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
+#include <span>
 
 namespace clusteragent::filesync::backing {
 namespace {
@@ -18,6 +24,7 @@ constexpr mode_t permission_bits = 07777;
 constexpr mode_t privilege_bits = S_ISUID | S_ISGID;
 // The list of names and a value are at most this long in Linux (xattr(7)).
 constexpr std::size_t xattr_bytes_max = 65536;
+constexpr std::uint32_t extents_a_call = 64;
 
 int result_of(long code) {
   return code < 0 ? errno : 0;
@@ -158,6 +165,39 @@ int read_at(int file, std::byte* data, std::size_t bytes, std::uint64_t offset, 
     read += static_cast<std::size_t>(got);
   }
   return 0;
+}
+
+std::vector<Range> reserved_ranges(int file, std::uint64_t begin, std::uint64_t end) {
+  std::vector<Range> found;
+  alignas(fiemap) std::array<std::byte, sizeof(fiemap) + extents_a_call * sizeof(fiemap_extent)> memory{};
+  while (begin < end) {
+    memory.fill(std::byte{});
+    auto* map = reinterpret_cast<fiemap*>(memory.data());
+    map->fm_start = begin;
+    map->fm_length = end - begin;
+    map->fm_extent_count = extents_a_call;
+    if (::ioctl(file, FS_IOC_FIEMAP, map) != 0 || map->fm_mapped_extents == 0) break;
+    const std::span extents{map->fm_extents, map->fm_mapped_extents};
+    for (const fiemap_extent& extent : extents) {
+      const std::uint64_t from = std::max<std::uint64_t>(begin, extent.fe_logical);
+      const std::uint64_t to = std::min<std::uint64_t>(end, extent.fe_logical + extent.fe_length);
+      if ((extent.fe_flags & FIEMAP_EXTENT_UNWRITTEN) != 0 && from < to) found.push_back({from, to});
+    }
+    const fiemap_extent& last = extents.back();
+    if ((last.fe_flags & FIEMAP_EXTENT_LAST) != 0) break;
+    begin = std::max<std::uint64_t>(begin + 1, last.fe_logical + last.fe_length);
+  }
+  return found;
+}
+
+int allocate(int file, int mode, std::uint64_t offset, std::uint64_t bytes) {
+  const auto at = static_cast<off_t>(offset);
+  const auto length = static_cast<off_t>(bytes);
+  if (::fallocate(file, mode, at, length) == 0) return 0;
+  if (errno != EOPNOTSUPP || (mode & FALLOC_FL_ZERO_RANGE) == 0) return errno;
+  const int keep = mode & FALLOC_FL_KEEP_SIZE;
+  if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, length) != 0) return errno;
+  return result_of(::fallocate(file, keep, at, length));
 }
 
 int names_in(int node, std::vector<std::string>& out) {

@@ -4,6 +4,7 @@
 // Threads: any; blocking. Errors: 0 or the system's errno.
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,15 @@ int all_xattrs(int node, Xattrs& out);
 int write_at(int file, const std::byte* data, std::size_t bytes, std::uint64_t offset);
 /// Up to the end of the file.
 int read_at(int file, std::byte* data, std::size_t bytes, std::uint64_t offset, std::size_t& read);
+struct Range {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+/// Parts of [begin, end), in order, that have room on the disk and were never written (fallocate(2)). Empty also where
+/// the file system does not tell (ioctl_fiemap(2)).
+std::vector<Range> reserved_ranges(int file, std::uint64_t begin, std::uint64_t end);
+/// fallocate(2); a range of zeros is made of a hole and an allocation where the file system knows no such thing.
+int allocate(int file, int mode, std::uint64_t offset, std::uint64_t bytes);
 /// Names without . and ..
 int names_in(int node, std::vector<std::string>& out);
 /// A folder with all that is in it.

@@ -122,12 +122,7 @@ std::uint64_t Copier::compare_from(const Item& item, int file, std::uint64_t off
   const off_t data = ::lseek(file, static_cast<off_t>(offset), SEEK_DATA);
   const std::uint64_t begin = data < 0 ? size : static_cast<std::uint64_t>(data);
   if (begin > offset) {
-    leader_.record({.op = Op::allocate,
-                    .flags = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                    .file = item.file,
-                    .offset = offset,
-                    .extra = begin - offset},
-                   {});
+    send_emptiness(item.file, file, offset, begin);
     return begin;
   }
   const off_t hole = ::lseek(file, static_cast<off_t>(offset), SEEK_HOLE);
@@ -146,6 +141,24 @@ std::uint64_t Copier::compare_from(const Item& item, int file, std::uint64_t off
   leader_.record({.op = Op::hashes, .file = item.file, .offset = offset, .extra = got},
                  std::as_bytes(std::span{hashes}));
   return offset + got;
+}
+
+void Copier::send_emptiness(FileId file, int contents, std::uint64_t begin, std::uint64_t end) {
+  const auto send = [&](int mode, std::uint64_t from, std::uint64_t to) {
+    leader_.record({.op = Op::allocate,
+                    .flags = static_cast<std::uint16_t>(mode | FALLOC_FL_KEEP_SIZE),
+                    .file = file,
+                    .offset = from,
+                    .extra = to - from},
+                   {});
+  };
+  // Reserved and never written reads like a hole, but the application counts on the room.
+  for (const backing::Range& reserved : backing::reserved_ranges(contents, begin, end)) {
+    if (reserved.begin > begin) send(FALLOC_FL_PUNCH_HOLE, begin, reserved.begin);
+    send(FALLOC_FL_ZERO_RANGE, reserved.begin, reserved.end);
+    begin = reserved.end;
+  }
+  if (end > begin) send(FALLOC_FL_PUNCH_HOLE, begin, end);
 }
 
 void Copier::answered(const Head& head, std::span<const std::byte> payload) {

@@ -43,6 +43,8 @@ class Copier {
   std::string compare(const Item& item);
   /// One hole or one chunk; returns where to go on, the same offset at the end. Under the file's lock.
   std::uint64_t compare_from(const Item& item, int file, std::uint64_t offset);
+  /// Where nothing was written: holes, and room that is reserved. Under the file's lock.
+  void send_emptiness(FileId file, int contents, std::uint64_t begin, std::uint64_t end);
   /// Until no more than that many questions are open; false: abandoned.
   bool settle(std::size_t open_max);
   void send_blocks(const Answer& answer);

@@ -42,7 +42,9 @@ TEST_F(ModuleFile, loads_a_safekit_file_unchanged) {
   load(full_module);
   expect_messages(
       {R"(userconfig.xml:13:30: warning: <virtual_addr addr="NAME_OF_THE_SERVICE"> is a name: it is resolved )"
-       R"(when the module starts, which fails when the name service does; an IP address always works)"});
+       R"(when the module starts, which fails when the name service does; an IP address always works)",
+       R"(userconfig.xml:21:49: warning: <rfs nbrei="3"> has no effect: one reader compares in this version; more of )"
+       R"(them would change its speed and nothing else)"});
   ASSERT_TRUE(module_);
   EXPECT_EQ(module_->service.default_primary, "");
   EXPECT_EQ(module_->service.maxloop, 3U);
@@ -64,14 +66,15 @@ TEST_F(ModuleFile, loads_a_safekit_file_unchanged) {
   EXPECT_TRUE(module_->rfs->directories[0].is_read_only);
   EXPECT_EQ(module_->user->stop_limit, 300s);
   EXPECT_TRUE(module_->user->has_userlog);
+  EXPECT_TRUE(module_->start_refusals.empty());
 }
 
 TEST_F(ModuleFile, says_what_of_rfs_keeps_it_from_starting) {
-  load(full_module);
+  load_service(R"(<rfs nbremconn="2"><replicated dir="/a"/></rfs><user/>)");
   ASSERT_TRUE(module_);
   ASSERT_EQ(module_->start_refusals.size(), 1U);
   EXPECT_EQ(module_->start_refusals[0].element, "rfs");
-  EXPECT_NE(module_->start_refusals[0].message.find("<rfs nbrei=\"3\"> (line "), std::string::npos);
+  EXPECT_NE(module_->start_refusals[0].message.find("<rfs nbremconn=\"2\"> (line "), std::string::npos);
   load_service(R"(<rfs><replicated dir="/a"><notreplicated path="x"/></replicated>
       <replicated dir="/b"/></rfs><user/>)");
   ASSERT_TRUE(module_);

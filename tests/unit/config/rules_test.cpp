@@ -142,7 +142,7 @@ TEST_F(Rules, replication_is_typed_now) {
   load_rfs(R"(async="none" reiallowedbw="20000" syncdelta="5" roflags="0x10010" checktime="3m")",
            R"(<flow name="private"/><replicated dir="/d" mode="read_only"><tocheck path="mounted"/>
               <notreplicated path="tmp"/><notreplicated regexpath="!.*\.ibd$"/></replicated>)");
-  expect_loaded();
+  expect_one_warning("<rfs roflags=\"0x10010\"> has no effect: it belongs to Windows");
   EXPECT_EQ(module_->rfs->acknowledge, SecondaryAck::on_disk);
   EXPECT_EQ(module_->rfs->resync_kilobytes_per_second_max, 20000);
   EXPECT_EQ(module_->rfs->sync_delta, std::chrono::minutes{5});

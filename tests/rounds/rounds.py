@@ -14,7 +14,7 @@ from harness import MODULE, NODES, VIRTUAL_ADDRESS, LabError, other, wait_for
 from round_faults import RoundFaults
 
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.py")
-RFS = """<rfs mountover="off" async="second" acl="off">
+RFS = """<rfs mountover="off" async="second" acl="off" nbrei="3">
       <replicated dir="{directory}" mode="read_only"/>
     </rfs>"""
 HEARTBEATS = '<heartbeat name="default" ident="flow"/><heartbeat name="net2"/>'

@@ -1,4 +1,4 @@
-"""A real MariaDB on each node, with a database of its own (nothing is mirrored yet), started by the scripts."""
+"""A real MariaDB on each node, with a database of its own, started by the scripts."""
 import os
 import shutil
 import subprocess

@@ -185,7 +185,7 @@ class MirroredDatabase(unittest.TestCase):
                             "GRANT ALL ON book.* TO 'writer'@'%';\n"
                             "CREATE TABLE IF NOT EXISTS book.page (id INT PRIMARY KEY, text TEXT);\n")
             # On one node only: the other one gets it.
-            lab.sandbox.execute_quietly("node1", mariadb.INSTALL.split())
+            lab.sandbox.execute_quietly("node1", mariadb.install_command())
             mirror.start(scripts=scripts)
             kept = []
             for primary, how in (("node1", "power_off"), ("node2", "swap")):

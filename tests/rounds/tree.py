@@ -1,8 +1,9 @@
 """Two directory trees side by side: everything that a program can see of a file and that a mirror must bring along.
 
 Compared are type, size, content, mode, owner, time of modification, extended attributes (access control lists are some
-of them), symbolic links' targets, device numbers, which names are one file, and what of it has room on the disk. Not compared:
-inode numbers, times of access and change, and the size of a directory, which are the file system's own affair.
+of them), symbolic links' targets, device numbers, which names are one file, and what of it
+has room on the disk. Not compared: inode numbers, times of access and change, and the size of a directory, which are
+the file system's own affair.
 """
 import collections
 import contextlib
@@ -20,8 +21,8 @@ FS_IOC_FIEMAP, FIEMAP_EXTENT_LAST = 0xC020660B, 1
 MAP, EXTENT, EXTENTS_A_CALL = "=QQLLLL", "=QQQ16xL12x", 128
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symbolic link", stat.S_IFIFO: "pipe",
          stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device"}
-# blocks: a hash for each BLOCK_BYTES of content; data: [(from, to)] that has room on the disk; names: every name of a file with
-# several.
+# blocks: a hash for each BLOCK_BYTES of content; data: [(from, to)] that has room on the disk; names: every name of a
+# file with several.
 Entry = collections.namedtuple("Entry", "type size mode owner mtime_ns xattrs target device names data blocks")
 Difference = collections.namedtuple("Difference", "path what one other")
 

@@ -28,11 +28,13 @@ def enter_own_namespaces():
 class Engine:
     """One engine process, its directory, and its end of the socket."""
 
-    def __init__(self, folder, node, **options):
+    def __init__(self, folder, node, prepare=None, **options):
         self.node = node
         self.directory = os.path.join(folder, node, "data")
         self.state_path = os.path.join(folder, node, "state")
         os.makedirs(self.directory, exist_ok=True)
+        if prepare:
+            prepare(node, self.directory)
         self.backing = os.path.join(folder, node, "backing")
         # The same directory once more, so that the test sees behind the mount.
         os.makedirs(self.backing, exist_ok=True)
@@ -113,17 +115,18 @@ class Engine:
 
 
 @contextlib.contextmanager
-def pair(**options):
+def pair(prepare=None, **options):
+    """prepare(node, directory): what is done to the directory of each before its engine starts."""
     folder = tempfile.mkdtemp(prefix="ca-filesync-", dir=os.environ.get("CLUSTERAGENT_SCRATCH", "/var/tmp"))
     engines = []
     try:
         for node in ADDRESSES:
-            engines.append(Engine(folder, node, **options))
+            engines.append(Engine(folder, node, prepare, **options))
         yield engines
     finally:
         for engine in engines:
             engine.end()
         for node in ADDRESSES:
-            for name in ("data", "backing"):
+            for name in ("data", "backing", "data"):  # the last: what the test had mounted there first
                 libc.umount2(os.path.join(folder, node, name).encode(), 2)
         shutil.rmtree(folder)

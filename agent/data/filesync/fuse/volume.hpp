@@ -11,6 +11,13 @@
 
 namespace clusteragent::filesync::fuse {
 
+/// What an open file or folder is to the kernel: a pointer, given back with every request and at last at its release.
+struct OpenFile {
+  NodeRef node;
+  platform::Fd file;
+  bool is_synchronous = false;  // O_DSYNC: each write is a promise
+};
+
 class Volume : public Handler {
  public:
   /// No stream: the volume is read-only, and the kernel keeps nothing of it, because it changes without its knowing.
@@ -71,6 +78,8 @@ class Volume : public Handler {
   int rename_to(Session& session, const Request& request, FileId to, unsigned flags, const char* names);
   int change(FileId file, int node, const AttributeChange& change);
   int sync(Session& session, const Request& request, const platform::Fd& file);
+  /// After an operation that failed and may have been done in part.
+  void record_size(const OpenFile& opened);
   int resize(const Node& node, const fuse_setattr_in& in);
   int strip_privileges(const Node& node);
   void gone(const NodeRef& node);
@@ -78,13 +87,6 @@ class Volume : public Handler {
   NodeTable nodes_;
   Stream* stream_;
   std::uint64_t cached_s_;  // how long the kernel may keep what it was told
-};
-
-/// What an open file or folder is to the kernel: a pointer, given back with every request and at last at its release.
-struct OpenFile {
-  NodeRef node;
-  platform::Fd file;
-  bool is_synchronous = false;  // O_DSYNC: each write is a promise
 };
 
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id);

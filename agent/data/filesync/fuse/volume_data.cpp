@@ -57,21 +57,24 @@ int Volume::write(Session& session, const Request& request) {
   const auto& in = request.as<fuse_write_in>();
   OpenFile& opened = open_file(in.fh);
   const std::span<const std::byte> data = request.body.subspan(sizeof in, in.size);
+  std::size_t written = 0;
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
-    const int error = backing::write_at(opened.file.number(), data.data(), data.size(), in.offset);
-    if (error != 0) return error;
-    stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data);
+    const int error = backing::write_at(opened.file.number(), data, in.offset, written);
+    // A disk that ran full took a part of it: that is in the file, and the application is told so (write(2)).
+    if (written == 0 && error != 0) return error;
+    stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data.first(written));
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
       strip_privileges(*opened.node);
     }
   }
   stream_->touched(opened.node);
   const bool is_promise = opened.is_synchronous || (in.flags & O_DSYNC) != 0;
-  if (is_promise && !stream_->may_reply({request.head.unique, in.size}, stream_->mark())) return 0;
+  const auto size = static_cast<std::uint32_t>(written);
+  if (is_promise && !stream_->may_reply({request.head.unique, size}, stream_->mark())) return 0;
   fuse_write_out out{};
-  out.size = in.size;
+  out.size = size;
   session.reply(request.head, out);
   return 0;
 }
@@ -101,6 +104,12 @@ int Volume::fsync_folder(Session& session, const Request& request) {
   return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
 }
 
+void Volume::record_size(const OpenFile& opened) {
+  struct stat of {};
+  if (::fstat(opened.file.number(), &of) != 0) return;
+  stream_->record({.op = Op::truncate, .file = opened.node->id, .offset = static_cast<std::uint64_t>(of.st_size)});
+}
+
 int Volume::allocate(Session& session, const Request& request) {
   const auto& in = request.as<fuse_fallocate_in>();
   const OpenFile& opened = open_file(in.fh);
@@ -109,7 +118,11 @@ int Volume::allocate(Session& session, const Request& request) {
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
     const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                  static_cast<off_t>(in.length));
-    if (code != 0) return errno;
+    if (code != 0) {
+      const int error = errno;
+      record_size(opened);
+      return error;
+    }
     stream_->record({.op = Op::allocate,
                      .flags = static_cast<std::uint16_t>(in.mode),
                      .file = opened.node->id,

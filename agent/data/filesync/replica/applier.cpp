@@ -124,9 +124,10 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
   const int contents = is_folder_sync ? folder.number() : file.contents();
   if (contents < 0) return told("cannot open a file", errno);
   const auto offset = static_cast<off_t>(head.offset);
+  std::size_t written = 0;
   switch (head.op) {
     case Op::write:
-      return told("cannot write", backing::write_at(contents, payload.data(), payload.size(), head.offset));
+      return told("cannot write", backing::write_at(contents, payload, head.offset, written));
     case Op::truncate:
       return told("cannot truncate", ::ftruncate(contents, offset) == 0 ? 0 : errno);
     case Op::allocate:

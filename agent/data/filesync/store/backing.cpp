@@ -70,10 +70,12 @@ int make(int folder, const NewFile& file) {
   else
     error = result_of(::mknodat(folder, name, file.mode, file.device));
   if (error != 0) return error;
-  if (::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  error = result_of(::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW));
   // The system takes these bits away from a file that changes its owner.
-  if ((file.mode & privilege_bits) == 0 || S_ISLNK(file.mode)) return 0;
-  return result_of(::fchmodat(folder, name, file.mode & permission_bits, 0));
+  if (error == 0 && (file.mode & privilege_bits) != 0 && !S_ISLNK(file.mode))
+    error = result_of(::fchmodat(folder, name, file.mode & permission_bits, 0));
+  if (error != 0) remove(folder, file.name, S_ISDIR(file.mode));
+  return error;
 }
 
 int remove(int folder, const std::string& name, bool is_folder) {
@@ -143,14 +145,14 @@ int all_xattrs(int node, Xattrs& out) {
   return 0;
 }
 
-int write_at(int file, const std::byte* data, std::size_t bytes, std::uint64_t offset) {
-  while (bytes > 0) {
-    const ssize_t written = ::pwrite(file, data, bytes, static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    data += written;
-    bytes -= static_cast<std::size_t>(written);
-    offset += static_cast<std::uint64_t>(written);
+int write_at(int file, std::span<const std::byte> data, std::uint64_t offset, std::size_t& written) {
+  written = 0;
+  while (written < data.size()) {
+    const ssize_t got =
+        ::pwrite(file, data.data() + written, data.size() - written, static_cast<off_t>(offset + written));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    written += static_cast<std::size_t>(got);
   }
   return 0;
 }

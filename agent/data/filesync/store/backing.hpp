@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,8 +41,8 @@ int set_xattr(int node, const std::string& name, const std::string& value, int f
 int remove_xattr(int node, const std::string& name);
 int all_xattrs(int node, Xattrs& out);
 
-/// Whole or an error.
-int write_at(int file, const std::byte* data, std::size_t bytes, std::uint64_t offset);
+/// Whole or an error; `written` is in the file either way.
+int write_at(int file, std::span<const std::byte> data, std::uint64_t offset, std::size_t& written);
 /// Up to the end of the file.
 int read_at(int file, std::byte* data, std::size_t bytes, std::uint64_t offset, std::size_t& read);
 struct Range {

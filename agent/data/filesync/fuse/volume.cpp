@@ -97,7 +97,10 @@ int Volume::handle(Session& session, const Request& request) {
   const Method method = method_of(request.head.opcode);
   if (method == nullptr) return ENOSYS;
   if (stream_ == nullptr && changes(request)) return EROFS;
-  return (this->*method)(session, request);
+  const int error = (this->*method)(session, request);
+  // After the reply: the application goes on meanwhile.
+  if (stream_ != nullptr && changes(request)) stream_->flush();
+  return error;
 }
 
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {

@@ -82,6 +82,7 @@ class Volume : public Handler {
   void record_size(const OpenFile& opened);
   int resize(const Node& node, const fuse_setattr_in& in);
   int strip_privileges(const Node& node);
+  std::uint32_t open_flags() const;
   void gone(const NodeRef& node);
 
   NodeTable nodes_;

@@ -19,6 +19,12 @@ constexpr int not_for_backing = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
 
 }  // namespace
 
+std::uint32_t Volume::open_flags() const {
+  // A replica's files change without the kernel's knowing: nothing of them is kept. On the primary, writes past the page
+  // cache need no order of the kernel's: each takes the lock of its file here.
+  return stream_ == nullptr ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE | FOPEN_PARALLEL_DIRECT_WRITES;
+}
+
 int Volume::open(Session& session, const Request& request) {
   const NodeRef node = nodes_.find(FileId{request.head.nodeid});
   if (!node) return ESTALE;
@@ -29,8 +35,7 @@ int Volume::open(Session& session, const Request& request) {
   opened->is_synchronous = (flags & O_DSYNC) != 0;
   if (!opened->file) return errno;
   fuse_open_out out{};
-  // A replica's files change without the kernel's knowing: nothing of them is kept.
-  out.open_flags = stream_ == nullptr ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE;
+  out.open_flags = open_flags();
   out.fh = reinterpret_cast<std::uint64_t>(opened.release());
   session.reply(request.head, out);
   return 0;
@@ -89,6 +94,7 @@ int Volume::sync(Session& session, const Request& request, const platform::Fd& f
     }
     // Before the own disk is asked: what comes later need not be waited for, and the other disk works meanwhile.
     needed = stream_->mark();
+    stream_->flush();
   }
   if ((is_data_only ? ::fdatasync(file.number()) : ::fsync(file.number())) != 0) return errno;
   if (stream_ != nullptr && !stream_->may_reply({request.head.unique, {}}, needed)) return 0;

@@ -122,6 +122,7 @@ int Volume::create(Session& session, const Request& request) {
     fuse_entry_out entry{};
     fuse_open_out open{};
   } out;
+  out.open.open_flags = open_flags();
   const auto alone = stream_->gate.alone();
   int error = make_under_lock(request, new_file(request, name.c_str(), S_IFREG | (in.mode & 07777)), out.entry);
   if (error == EEXIST && (in.flags & O_EXCL) == 0) {

@@ -154,14 +154,16 @@ void Follower::apply_all(Channel& channel) {
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;
+    bool was_full = false;
     {
       std::unique_lock lock{mutex_};
       changed_.wait(lock, [this] { return is_over_ || !frames_.empty(); });
       if (frames_.empty()) return;
       taken.swap(frames_);
+      was_full = queued_bytes_ >= received_bytes_max;
       queued_bytes_ = 0;
     }
-    channel.wake();
+    if (was_full) channel.wake();
     std::size_t since_ack = 0;
     for (const Frame& frame : taken) {
       if (!problem.empty()) break;
@@ -176,7 +178,10 @@ void Follower::apply_all(Channel& channel) {
         channel.send({.op = Op::ack, .sequence = applier.applied()}, {});
       }
     }
-    if (problem.empty()) channel.send({.op = Op::ack, .sequence = applier.applied()}, {});
+    if (problem.empty()) {
+      channel.append({.op = Op::ack, .sequence = applier.applied()}, {});
+      channel.flush();
+    }
   }
 }
 

@@ -49,9 +49,9 @@ std::string Copier::send_tree() {
   if (::fstat(root_, &of) != 0) return failure("cannot read the directory", errno);
   device_ = of.st_dev;
   root_inode_ = of.st_ino;
-  leader_.record({.op = Op::manifest_begin}, {});
+  leader_.send({.op = Op::manifest_begin}, {});
   if (std::string problem = send_entry(FileId{}, root_, ""); !problem.empty()) return problem;
-  leader_.record({.op = Op::manifest_end}, {});
+  leader_.send({.op = Op::manifest_end}, {});
   std::uint64_t bytes = 0;
   for (const Item& item : items_) bytes += S_ISREG(item.mode) ? item.size : 0;
   const std::lock_guard lock{leader_.mutex_};
@@ -77,7 +77,7 @@ std::string Copier::send_entry(FileId folder, int node, const std::string& name)
   if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
   const Packer packed = pack(entry);
   if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + name + " are too large";
-  leader_.record({.op = Op::manifest_entry}, packed.bytes());
+  leader_.send({.op = Op::manifest_entry}, packed.bytes());
   if (!places_.emplace(entry.file, items_.size()).second) return {};  // another name of a file that was sent
   const auto handle = handle_of(node);
   if (!handle) return failure("the file system of the directory has no file handles and cannot be mirrored", errno);
@@ -138,19 +138,18 @@ std::uint64_t Copier::compare_from(const Item& item, int file, std::uint64_t off
     const std::lock_guard lock{mutex_};
     asked_++;
   }
-  leader_.record({.op = Op::hashes, .file = item.file, .offset = offset, .extra = got},
-                 std::as_bytes(std::span{hashes}));
+  leader_.send({.op = Op::hashes, .file = item.file, .offset = offset, .extra = got}, std::as_bytes(std::span{hashes}));
   return offset + got;
 }
 
 void Copier::send_emptiness(FileId file, int contents, std::uint64_t begin, std::uint64_t end) {
   const auto send = [&](int mode, std::uint64_t from, std::uint64_t to) {
-    leader_.record({.op = Op::allocate,
-                    .flags = static_cast<std::uint16_t>(mode | FALLOC_FL_KEEP_SIZE),
-                    .file = file,
-                    .offset = from,
-                    .extra = to - from},
-                   {});
+    leader_.send({.op = Op::allocate,
+                  .flags = static_cast<std::uint16_t>(mode | FALLOC_FL_KEEP_SIZE),
+                  .file = file,
+                  .offset = from,
+                  .extra = to - from},
+                 {});
   };
   // Reserved and never written reads like a hole, but the application counts on the room.
   for (const backing::Range& reserved : backing::reserved_ranges(contents, begin, end)) {
@@ -213,7 +212,7 @@ void Copier::send_blocks(const Answer& answer) {
     backing::read_at(file.number(), buffer_.data(), std::min<std::uint64_t>(block_bytes, answer.bytes - from), offset,
                      got);
     if (got == 0) return;
-    leader_.record({.op = Op::write, .file = answer.file, .offset = offset}, std::span{buffer_}.first(got));
+    leader_.send({.op = Op::write, .file = answer.file, .offset = offset}, std::span{buffer_}.first(got));
     const std::lock_guard progress{leader_.mutex_};
     leader_.progress_.bytes_sent += got;
   }
@@ -228,7 +227,7 @@ void Copier::send_times(const Item& item) {
   AttributeChange change;
   change.times = Times{of.st_atim, of.st_mtim};
   const Packer packed = pack(change);
-  leader_.record({.op = Op::attributes, .file = item.file}, packed.bytes());
+  leader_.send({.op = Op::attributes, .file = item.file}, packed.bytes());
 }
 
 }  // namespace clusteragent::filesync

@@ -50,7 +50,22 @@ void Leader::record(Head head, std::span<const std::byte> payload) {
   const std::lock_guard lock{mutex_};
   if (!ledger_.is_streaming() || channel_ != channel) return;
   head.sequence = ledger_.append();
-  channel->send(head, payload);
+  channel->append(head, payload);
+}
+
+void Leader::flush() {
+  std::shared_ptr<Channel> channel;
+  {
+    const std::lock_guard lock{mutex_};
+    channel = channel_;
+  }
+  if (channel) channel->flush();
+}
+
+void Leader::send(const Head& head, std::span<const std::byte> payload) {
+  record(head, payload);
+  const std::lock_guard lock{mutex_};
+  if (channel_) channel_->wake_if_asleep();
 }
 
 Mark Leader::mark() {
@@ -104,6 +119,7 @@ void Leader::tell_times() {
     touched.swap(touched_);
   }
   for (const NodeRef& node : touched) tell_times_of(node);
+  flush();
 }
 
 void Leader::set_channel(ChannelOptions channel) {

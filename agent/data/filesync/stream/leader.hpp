@@ -44,6 +44,9 @@ class Leader : public Stream {
   ~Leader() override;
 
   void record(Head head, std::span<const std::byte> payload) override;
+  void flush() override;
+  /// record() and flush() by another thread.
+  void send(const Head& head, std::span<const std::byte> payload);
   Mark mark() override;
   bool may_reply(const Waiter& waiter, Mark needed) override;
   void touched(const NodeRef& node) override;

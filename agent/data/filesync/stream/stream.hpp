@@ -43,8 +43,10 @@ class FileLocks {
 class Stream {
  public:
   virtual ~Stream() = default;
-  /// Under the lock of what was done. Sends it where somebody listens; may wait for room.
+  /// Under the lock of what was done. Goes out with the next flush(), where somebody listens; may wait for room.
   virtual void record(Head head, std::span<const std::byte> payload = {}) = 0;
+  /// Under no lock: sends what was recorded.
+  virtual void flush() = 0;
   virtual Mark mark() = 0;
   /// True: reply now. False: answered later.
   virtual bool may_reply(const Waiter& waiter, Mark needed) = 0;

@@ -83,6 +83,7 @@ Result<platform::Fd> Channel::listen(const std::string& address, std::uint16_t p
 
 void Channel::wait_for_room() {
   std::unique_lock lock{mutex_};
+  if (queue_.size() >= queue_bytes_max) wake();
   room_.wait(lock, [this] { return is_closed_ || queue_.size() < queue_bytes_max; });
 }
 
@@ -90,17 +91,37 @@ void Channel::wake() {
   ::eventfd_write(wake_.number(), 1);
 }
 
-bool Channel::send(Head head, std::span<const std::byte> payload) {
+void Channel::wake_if_asleep() {
+  if (is_asleep_.exchange(false)) wake();
+}
+
+bool Channel::append(Head head, std::span<const std::byte> payload) {
   head.payload_bytes = static_cast<std::uint32_t>(payload.size());
   const auto bytes = write_head(head);
-  {
-    const std::lock_guard lock{mutex_};
-    if (is_closed_) return false;
-    queue_.insert(queue_.end(), bytes.begin(), bytes.end());
-    queue_.insert(queue_.end(), payload.begin(), payload.end());
-  }
-  if (is_asleep_.exchange(false)) ::eventfd_write(wake_.number(), 1);
+  const std::lock_guard lock{mutex_};
+  if (is_closed_) return false;
+  queue_.insert(queue_.end(), bytes.begin(), bytes.end());
+  queue_.insert(queue_.end(), payload.begin(), payload.end());
   return true;
+}
+
+bool Channel::send(Head head, std::span<const std::byte> payload) {
+  const bool is_open = append(head, payload);
+  if (is_open) wake_if_asleep();
+  return is_open;
+}
+
+void Channel::flush() {
+  for (;;) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (queue_.empty()) return;
+    }
+    const std::unique_lock io{io_, std::try_to_lock};
+    if (!io || wants_write_) return;
+    write_some();
+    if (wants_write_ || is_closed_) return wake();
+  }
 }
 
 void Channel::close(const std::string& reason) {
@@ -143,10 +164,15 @@ void Channel::read_some(const OnFrame& on_frame) {
   for (int turns = 0; turns < reads_at_once && !is_closed_; ++turns) {
     if (received_.size() - filled_ < record_bytes) make_room();
     std::size_t got = 0;
-    ERR_clear_error();
-    const int code = SSL_read_ex(tls_.get(), received_.data() + filled_, received_.size() - filled_, &got);
+    int code = 0;
+    int why = 0;
+    {
+      const std::lock_guard io{io_};
+      ERR_clear_error();
+      code = SSL_read_ex(tls_.get(), received_.data() + filled_, received_.size() - filled_, &got);
+      why = code == 1 ? 0 : SSL_get_error(tls_.get(), code);
+    }
     if (code != 1) {
-      const int why = SSL_get_error(tls_.get(), code);
       if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) close("the other node closed the connection");
       return;
     }
@@ -181,9 +207,10 @@ bool Channel::is_heard_and_speaks() {
     close(fmt::format("silent for {} ms", to_milliseconds(now - heard_)));
     return false;
   }
+  const std::lock_guard io{io_};
   if (now - spoke_ >= options_.silence_limit / 4) {
     spoke_ = now;
-    send({.op = Op::ping}, {});
+    append({.op = Op::ping}, {});
   }
   return true;
 }
@@ -208,7 +235,10 @@ void Channel::sleep(bool reads) {
 std::string Channel::run(const OnFrame& on_frame, const std::function<void()>& on_tick,
                          const std::function<bool()>& has_room) {
   while (!is_closed_) {
-    write_some();
+    {
+      const std::lock_guard io{io_};
+      write_some();
+    }
     const bool reads = !has_room || has_room();
     if (reads)
       read_some(on_frame);

@@ -2,10 +2,10 @@
 // Channel: one TCP connection between the two engines, TLS 1.3 with a key that both derived from the cluster key
 // (RFC 8446 §2.2, external PSK; no certificates). Whoever lacks the key cannot complete the handshake.
 //
-// Threads: send() and close() from any; run() by one, which reads, writes, and calls back. Frames leave in the order of
-// send(). Bounds: who produces calls wait_for_room() before send(), without a lock that run()'s callbacks need; who is
-// slower than the other side says so by `has_room`, and nothing is read meanwhile.
-// Errors: run() ends with the reason, in words for the operator.
+// Threads: append(), flush(), send() and close() from any; run() by one, which reads, writes what is left, and calls
+// back. Frames leave in the order of append() and send(). Bounds: who produces calls wait_for_room() before send(),
+// without a lock that run()'s callbacks need; who is slower than the other side says so by `has_room`, and nothing is
+// read meanwhile. Errors: run() ends with the reason, in words for the operator.
 #include <openssl/ssl.h>
 
 #include <atomic>
@@ -53,13 +53,20 @@ class Channel {
 
   /// Waits while more than queue_bytes_max are to be sent; not from run()'s callbacks.
   void wait_for_room();
-  /// Never waits. False: the channel is closed.
+  /// To be sent by the next flush(). Never waits. False: the channel is closed.
+  bool append(Head head, std::span<const std::byte> payload);
+  /// Sends what was appended by whomever, as far as the network takes it; the rest is for run(). Who wants it sent now
+  /// does it, which costs less than to wake another thread for it. Never waits.
+  void flush();
+  /// append(), and run() sends it.
   bool send(Head head, std::span<const std::byte> payload);
   /// Serves the connection until it ends; `on_tick` comes at least every quarter of the silence limit.
   std::string run(const OnFrame& on_frame, const std::function<void()>& on_tick,
                   const std::function<bool()>& has_room = nullptr);
   /// There is room again, or something to see for on_tick.
   void wake();
+  /// There is something to send.
+  void wake_if_asleep();
   /// The first reason counts.
   void close(const std::string& reason);
   bool is_closed() const { return is_closed_; }
@@ -83,7 +90,12 @@ class Channel {
   platform::Fd wake_;
   ChannelOptions options_;
   std::unique_ptr<SSL_CTX, FreeTls> context_;
+  std::mutex io_;  // taken before mutex_; who has it looks at the queue once more after it has let go
   std::unique_ptr<SSL, FreeTls> tls_;
+  std::vector<std::byte> sending_;
+  std::size_t sent_ = 0;
+  Instant spoke_;
+  std::atomic<bool> wants_write_ = false;
   std::mutex mutex_;
   std::condition_variable room_;
   std::vector<std::byte> queue_;
@@ -91,14 +103,10 @@ class Channel {
   std::atomic<bool> is_closed_ = false;
   std::atomic<bool> is_asleep_ = false;
   // Of run() alone
-  std::vector<std::byte> sending_;
-  std::size_t sent_ = 0;
   std::vector<std::byte> received_;
   std::size_t filled_ = 0;
   std::size_t taken_ = 0;
   Instant heard_;
-  Instant spoke_;
-  bool wants_write_ = false;
 };
 
 }  // namespace clusteragent::filesync

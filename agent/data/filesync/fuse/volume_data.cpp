@@ -61,7 +61,10 @@ int Volume::write(Session& session, const Request& request) {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
     const int error = backing::write_at(opened.file.number(), data.data(), data.size(), in.offset);
-    if (error != 0) return error;
+    if (error != 0) {
+      stream_->doubt(opened.node->id);
+      return error;
+    }
     stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data);
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
       strip_privileges(*opened.node);
@@ -109,7 +112,11 @@ int Volume::allocate(Session& session, const Request& request) {
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
     const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                  static_cast<off_t>(in.length));
-    if (code != 0) return errno;
+    if (code != 0) {
+      const int error = errno;
+      stream_->doubt(opened.node->id);
+      return error;
+    }
     stream_->record({.op = Op::allocate,
                      .flags = static_cast<std::uint16_t>(in.mode),
                      .file = opened.node->id,

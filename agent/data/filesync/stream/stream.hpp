@@ -45,6 +45,8 @@ class Stream {
   virtual ~Stream() = default;
   /// Under the lock of what was done. Sends it where somebody listens; may wait for room.
   virtual void record(Head head, std::span<const std::byte> payload = {}) = 0;
+  /// An operation on it failed and may have been done in part: nobody was told of that.
+  virtual void doubt(FileId file) = 0;
   virtual Mark mark() = 0;
   /// True: reply now. False: answered later.
   virtual bool may_reply(const Waiter& waiter, Mark needed) = 0;

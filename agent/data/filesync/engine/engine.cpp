@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -142,6 +143,32 @@ void Engine::let_go() {
   root_.reset();
 }
 
+Result<Standing> Engine::begin_history() const {
+  Standing standing{true, {}, history_->read(identity_of(root_.number())).history};
+  if (::getrandom(&standing.history, sizeof standing.history, 0) != sizeof standing.history)
+    return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
+  // Before the first change: a replica that came back with the old name would be believed.
+  if (const Status forgotten = history_->forget(); !forgotten) {
+    return Error{ErrorCode::system,
+                 fmt::format("{}; it says which copy {} is, and must not outlive the next write. Make its file system "
+                             "writable, or remove it by hand",
+                             forgotten.error().message, options_->directory)};
+  }
+  return standing;
+}
+
+Status Engine::set_standing(const Standing& standing) {
+  if (!standing.history) return history_->forget();
+  const Status written = history_->write(standing, identity_of(root_.number()));
+  if (written) return written;
+  // It costs a comparison of everything, later; the copy is good without it.
+  tell({{"is", "note"},
+        {"level", "E"},
+        {"text",
+         fmt::format("{}; after the next loss of a node the whole directory is compared", written.error().message)}});
+  return history_->forget();
+}
+
 Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   if (leader_) {
     leader_->set_epoch(epoch);
@@ -156,8 +183,11 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   }
   if (const Status opened = open_directory(); !opened) return opened;
   if (const Status checked = check_contents(); !checked) return checked;
+  const auto standing = begin_history();
+  if (!standing) return standing.error();
   LeaderOptions options{options_->module, options_->node,    options_->own_addresses,        options_->peer_addresses,
-                        options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit};
+                        options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit,
+                        *standing};
   leader_ = std::make_unique<Leader>(std::move(options), root_.number(), epoch, is_solo, leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();
@@ -176,6 +206,8 @@ Status Engine::follow(std::uint64_t epoch) {
   if (const Status opened = open_directory(); !opened) return opened;
   FollowerEvents events;
   events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
+  events.standing = [this] { return history_->read(identity_of(root_.number())); };
+  events.set_standing = [this](const Standing& standing) { return set_standing(standing); };
   events.note = leader_events().note;
   FollowerOptions options{options_->module, options_->node, options_->own_addresses, options_->port, channel_options()};
   follower_ = std::make_unique<Follower>(std::move(options), root_.number(), epoch, std::move(events));
@@ -190,6 +222,7 @@ void Engine::carry_out(const Json& command) {
   if (what == "configure") {
     options_ = data::engine_options(command);
     incomplete_.emplace(options_->state_path, "incomplete");
+    history_.emplace(options_->state_path);
     if (fuse::remove_stale_mount(options_->directory))
       tell({{"is", "note"}, {"level", "E"}, {"text", "removed the mount that a former engine left behind"}});
     return;

@@ -8,6 +8,7 @@
 #include "agent/data/engine_protocol.hpp"
 #include "agent/data/filesync/fuse/volume.hpp"
 #include "agent/data/filesync/replica/follower.hpp"
+#include "agent/data/filesync/store/history_file.hpp"
 #include "agent/data/filesync/store/marker.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
 
@@ -27,6 +28,8 @@ class Engine {
   Status follow(std::uint64_t epoch);
   Status mount(Stream* stream);
   Status check_contents() const;
+  Result<Standing> begin_history() const;
+  Status set_standing(const Standing& standing);
   void let_go();
   ChannelOptions channel_options() const;
   LeaderEvents leader_events();
@@ -37,6 +40,7 @@ class Engine {
   int socket_;
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
+  std::optional<HistoryFile> history_;
   platform::Fd root_;
   std::unique_ptr<fuse::Volume> volume_;
   std::mutex mutex_;

@@ -20,8 +20,8 @@ constexpr int not_for_backing = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
 }  // namespace
 
 std::uint32_t Volume::open_flags() const {
-  // A replica's files change without the kernel's knowing: nothing of them is kept. On the primary, writes past the page
-  // cache need no order of the kernel's: each takes the lock of its file here.
+  // A replica's files change without the kernel's knowing: nothing of them is kept. On the primary, writes past the
+  // page cache need no order of the kernel's: each takes the lock of its file here.
   return stream_ == nullptr ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE | FOPEN_PARALLEL_DIRECT_WRITES;
 }
 
@@ -68,6 +68,7 @@ int Volume::write(Session& session, const Request& request) {
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
     const int error = backing::write_at(opened.file.number(), data, in.offset, written);
     // A disk that ran full took a part of it: that is in the file, and the application is told so (write(2)).
+    if (error != 0) stream_->doubt(opened.node->id);
     if (written == 0 && error != 0) return error;
     stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data.first(written));
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
@@ -127,6 +128,7 @@ int Volume::allocate(Session& session, const Request& request) {
     if (code != 0) {
       const int error = errno;
       record_size(opened);
+      stream_->doubt(opened.node->id);
       return error;
     }
     stream_->record({.op = Op::allocate,

@@ -14,6 +14,8 @@
 namespace clusteragent::filesync {
 namespace {
 
+// A payload of 1 MiB.
+constexpr std::size_t doubts_a_frame = 65536;
 const std::string malformed = "an operation of the stream is malformed";
 
 std::string told(const char* what, const std::string& name, int error) {
@@ -41,10 +43,11 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
     case Op::rename:
       return apply_name(head, payload);
     case Op::manifest_begin:
-      return begin_manifest();
+      return begin_manifest(head);
     case Op::manifest_entry: {
       auto entry = unpack_manifest_entry(payload);
       if (!entry) return malformed;
+      entry->is_certain = is_difference_known_ && head.flags != 0;
       manifest_.push_back(std::move(*entry));
       return {};
     }
@@ -52,6 +55,9 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
       return end_manifest();
     case Op::copy_end:
       return end_copy(head);
+    case Op::checkpoint:
+      duties_.flush(head.sequence);
+      return {};
     case Op::hashes:
       return compare(head, payload);
     case Op::drop:
@@ -139,16 +145,37 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
   }
 }
 
-std::string Applier::begin_manifest() {
+std::string Applier::begin_manifest(const Head& head) {
   manifest_.clear();
-  const Status marked = duties_.set_consistent(false);
+  is_difference_known_ = head.flags != 0;
+  Status marked = duties_.set_consistent(false);
+  // What the primary remembers of changes since is of use only to a copy that has its history.
+  const bool is_kept = is_difference_known_ && duties_.has_history_of_primary();
+  if (marked && !is_kept) marked = duties_.set_history_of_primary(false);
   return marked ? std::string{} : marked.error().message;
 }
 
 std::string Applier::end_manifest() {
-  std::string problem = make_equal(root_, manifest_, files_);
+  const Adoption adoption = is_difference_known_ ? adopt(root_, manifest_, Marks{}) : Adoption{};
+  std::string problem = is_difference_known_ ? tell_doubts(adoption.doubts) : std::string{};
+  if (problem.empty()) problem = make_equal(root_, manifest_, adoption, files_);
   manifest_ = {};
   return problem;
+}
+
+std::string Applier::tell_doubts(const Doubts& doubts) {
+  // The primary learns of these for this connection alone: were the copy interrupted, the next one would not.
+  if (!doubts.empty()) {
+    if (const Status marked = duties_.set_history_of_primary(false); !marked) return marked.error().message;
+  }
+  std::size_t at = 0;
+  do {
+    const auto part = std::span{doubts}.subspan(at, std::min(doubts_a_frame, doubts.size() - at));
+    at += part.size();
+    const Packer packed = pack(part);
+    duties_.answer({.op = Op::adopted, .flags = std::uint16_t{at == doubts.size()}}, packed.bytes());
+  } while (at < doubts.size());
+  return {};
 }
 
 std::string Applier::compare(const Head& head, std::span<const std::byte> payload) {
@@ -180,6 +207,7 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 
 std::string Applier::end_copy(const Head& head) {
   if (::syncfs(root_) != 0) return told("cannot write the copy to disk", errno);
+  if (const Status marked = duties_.set_history_of_primary(true); !marked) return marked.error().message;
   if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
   duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});
   return {};

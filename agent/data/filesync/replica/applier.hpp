@@ -19,7 +19,13 @@ namespace clusteragent::filesync {
 struct ApplierDuties {
   /// On disk when it returns: whether the directory is a state that the primary had.
   std::function<Status(bool)> set_consistent;
+  /// This copy is of the history that the primary goes on with.
+  std::function<bool()> has_history_of_primary;
+  /// On disk when it returns: it is (true), or nothing is known (false).
+  std::function<Status(bool)> set_history_of_primary;
   std::function<void(const Head&, std::span<const std::byte>)> answer;
+  /// Answered with `durable` later.
+  std::function<void(Sequence)> flush;
 };
 
 class Applier {
@@ -36,14 +42,16 @@ class Applier {
   std::string apply_data(const Head& head, std::span<const std::byte> payload);
   std::string create(const Head& head, std::span<const std::byte> payload);
   std::string compare(const Head& head, std::span<const std::byte> payload);
-  std::string begin_manifest();
+  std::string begin_manifest(const Head& head);
   std::string end_manifest();
+  std::string tell_doubts(const Doubts& doubts);
   std::string end_copy(const Head& head);
 
   int root_;
   ApplierDuties duties_;
   Sequence applied_;
   std::vector<ManifestEntry> manifest_;
+  bool is_difference_known_ = false;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
 };

@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <cstring>
+
 #include "agent/data/filesync/wire/psk.hpp"
 
 namespace clusteragent::filesync {
@@ -127,7 +129,8 @@ void Follower::greet(Channel& channel, std::span<const std::byte> payload) {
                   fmt::format("its epoch {} is over, {} follows epoch {}", hello->epoch, options_.node, epoch_.load()));
   is_greeted_ = true;
   is_connected_ = true;
-  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+  history_ = hello->standing.history;
+  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_, events_.standing()});
   channel.send({.op = Op::welcome}, welcome.bytes());
 }
 
@@ -147,10 +150,34 @@ bool Follower::has_room() {
   return queued_bytes_ < received_bytes_max;
 }
 
+void Follower::fail(Channel& channel, const std::string& problem) {
+  events_.note('C', "cannot follow the primary: " + problem);
+  channel.send({.op = Op::failure}, std::as_bytes(std::span{problem}));
+  ending_turns_ = 2;
+  channel.wake();
+}
+
+ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
+  ApplierDuties duties;
+  duties.set_consistent = events_.set_consistent;
+  duties.has_history_of_primary = [this] {
+    const Standing own = events_.standing();
+    return !own.has_led && own.history && own.history == history_;
+  };
+  duties.set_history_of_primary = [this](bool has) {
+    return events_.set_standing(has ? Standing{false, history_, {}} : Standing{});
+  };
+  duties.answer = [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); };
+  duties.flush = [&flusher](Sequence sequence) { flusher.ask(sequence); };
+  return duties;
+}
+
 void Follower::apply_all(Channel& channel) {
-  Applier applier{root_, {events_.set_consistent, [&channel](const Head& head, std::span<const std::byte> payload) {
-                            channel.send(head, payload);
-                          }}};
+  Flusher flusher{root_, [this, &channel](Sequence sequence, int error) {
+                    if (error != 0) return fail(channel, fmt::format("cannot write to disk: {}", std::strerror(error)));
+                    channel.send({.op = Op::durable, .sequence = sequence}, {});
+                  }};
+  Applier applier{root_, duties(channel, flusher)};
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;
@@ -169,10 +196,7 @@ void Follower::apply_all(Channel& channel) {
       if (!problem.empty()) break;
       problem = applier.apply(frame.head, frame.payload);
       if (!problem.empty()) {
-        events_.note('C', "cannot follow the primary: " + problem);
-        channel.send({.op = Op::failure}, std::as_bytes(std::span{problem}));
-        ending_turns_ = 2;
-        channel.wake();
+        fail(channel, problem);
       } else if (++since_ack >= operations_an_ack) {
         since_ack = 0;
         channel.send({.op = Op::ack, .sequence = applier.applied()}, {});

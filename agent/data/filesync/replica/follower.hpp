@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "agent/data/filesync/replica/applier.hpp"
+#include "agent/data/filesync/replica/flusher.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 
 namespace clusteragent::filesync {
@@ -23,6 +24,9 @@ struct FollowerOptions {
 
 struct FollowerEvents {
   std::function<Status(bool)> set_consistent;
+  std::function<Standing()> standing;
+  /// Of no history: nothing is known.
+  std::function<Status(const Standing&)> set_standing;
   std::function<void(char level, const std::string& text)> note;
 };
 
@@ -51,6 +55,8 @@ class Follower {
   void refuse(Channel& channel, const std::string& reason);
   void take(Channel& channel, const Head& head, std::span<const std::byte> payload);
   void apply_all(Channel& channel);
+  void fail(Channel& channel, const std::string& problem);
+  ApplierDuties duties(Channel& channel, Flusher& flusher);
   bool has_room();
 
   FollowerOptions options_;
@@ -67,6 +73,7 @@ class Follower {
   bool is_over_ = false;  // of one connection: no more frames come
   std::weak_ptr<Channel> channel_;
   bool is_greeted_ = false;
+  HistoryId history_;                  // of the primary that is connected
   std::atomic<int> ending_turns_ = 0;  // after a good-bye: closed once that is sent
   std::atomic<bool> is_stopping_ = false;
   std::atomic<bool> is_connected_ = false;

@@ -19,7 +19,8 @@ constexpr mode_t permission_bits = 07777;
 
 class Equalizer {
  public:
-  Equalizer(const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) : files_{files} {
+  Equalizer(const std::vector<ManifestEntry>& manifest, const Adoption& adoption, ReplicaFiles& files)
+      : files_{files}, reserved_{adoption.reserved} {
     for (const ManifestEntry& entry : manifest) inside_[entry.folder].push_back(&entry);
   }
 
@@ -102,6 +103,8 @@ class Equalizer {
     struct stat of {};
     if (backing::stat_of(node, of) != 0 || ((of.st_mode ^ entry.made.mode) & S_IFMT) != 0) return false;
     if (adopted_.contains(of.st_ino)) return false;
+    const auto reserved = reserved_.find(of.st_ino);
+    if (reserved != reserved_.end() && reserved->second != entry.file) return false;
     if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) return true;
     if (!S_ISLNK(of.st_mode)) return of.st_rdev == entry.made.device;
     std::string target;
@@ -127,6 +130,7 @@ class Equalizer {
   }
 
   ReplicaFiles& files_;
+  const std::map<ino_t, FileId>& reserved_;
   std::map<FileId, std::vector<const ManifestEntry*>> inside_;
   std::set<ino_t> adopted_;
   std::string place_;
@@ -139,14 +143,15 @@ int ReplicaFile::contents() {
   return contents_.number();
 }
 
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) {
+std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, const Adoption& adoption,
+                       ReplicaFiles& files) {
   files.clear();
   if (manifest.empty() || manifest.front().file != root_id) return "the list of files is not complete";
   platform::Fd node{::openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!node) return fmt::format("cannot open the directory: {}", std::strerror(errno));
   const int number = node.number();
   files.emplace(root_id, ReplicaFile{std::move(node)});
-  Equalizer equalizer{manifest, files};
+  Equalizer equalizer{manifest, adoption, files};
   int error = equalizer.attributes(number, manifest.front());
   if (error == 0) error = equalizer.folder(root_id, number);
   return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), std::strerror(error));

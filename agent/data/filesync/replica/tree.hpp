@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/data/filesync/replica/adoption.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
 
@@ -25,6 +26,7 @@ class ReplicaFile {
 using ReplicaFiles = std::unordered_map<FileId, ReplicaFile>;
 
 /// Errors: text for the operator.
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files);
+std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, const Adoption& adoption,
+                       ReplicaFiles& files);
 
 }  // namespace clusteragent::filesync

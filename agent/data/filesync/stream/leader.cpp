@@ -40,17 +40,29 @@ void Leader::stop() {
 }
 
 void Leader::record(Head head, std::span<const std::byte> payload) {
+  append(head, payload, true);
+}
+
+void Leader::doubt(FileId file) {
+  const std::lock_guard lock{mutex_};
+  regions_.doubt(file);
+}
+
+void Leader::append(Head head, std::span<const std::byte> payload, bool is_change) {
   std::shared_ptr<Channel> channel;
   {
     const std::lock_guard lock{mutex_};
     channel = channel_;
   }
-  if (!channel) return;
-  channel->wait_for_room();
+  if (channel) channel->wait_for_room();
   const std::lock_guard lock{mutex_};
+  if (is_change) regions_.mark(head, payload);
+  if (!channel) return;
   if (!ledger_.is_streaming() || channel_ != channel) return;
   head.sequence = ledger_.append();
   channel->append(head, payload);
+  // What changes something is flushed by who changed it.
+  if (!is_change) channel->wake_if_asleep();
 }
 
 void Leader::flush() {
@@ -60,12 +72,6 @@ void Leader::flush() {
     channel = channel_;
   }
   if (channel) channel->flush();
-}
-
-void Leader::send(const Head& head, std::span<const std::byte> payload) {
-  record(head, payload);
-  const std::lock_guard lock{mutex_};
-  if (channel_) channel_->wake_if_asleep();
 }
 
 Mark Leader::mark() {
@@ -175,6 +181,7 @@ void Leader::serve() {
         const std::lock_guard lock{mutex_};
         was_streaming = ledger_.is_streaming();
         outcome = ledger_.lost();
+        regions_.lost();
         channel_.reset();
         connection_.reset();
         for (const NodeRef& node : touched_) node->has_new_times = false;
@@ -204,7 +211,7 @@ std::shared_ptr<Channel> Leader::connect() {
     auto made = Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, how);
     if (!made) continue;
     std::shared_ptr<Channel> channel = std::move(*made);
-    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_, options_.standing});
     channel->send({.op = Op::hello}, hello.bytes());
     return channel;
   }
@@ -221,8 +228,10 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
   std::thread copying;
   const auto on_frame = [&](const Head& head, std::span<const std::byte> payload) {
     if (head.op == Op::welcome && !copying.joinable()) {
-      copying = std::thread{[&copier, this, channel] {
-        const std::string failure = copier.run([this, channel] { return begin_copy(channel); });
+      const auto welcome = unpack_hello(payload);
+      if (!welcome) return channel->close("the other node breaks the protocol");
+      copying = std::thread{[&copier, this, channel, standing = welcome->standing] {
+        const std::string failure = copier.run([this, channel, &standing] { return begin_copy(channel, standing); });
         if (!failure.empty()) channel->close(failure);
       }};
       return;
@@ -235,15 +244,28 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
   return reason;
 }
 
-bool Leader::begin_copy(const std::shared_ptr<Channel>& channel) {
+const Marks* Leader::begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica) {
   const std::lock_guard lock{mutex_};
-  if (is_stopping_ || !ledger_.may_begin_copy()) return false;
+  if (is_stopping_ || !ledger_.may_begin_copy()) return nullptr;
   ledger_.begin_copy();
   channel_ = channel;
   progress_ = {};
   moved_ = platform::boottime_now();
   last_refusal_.clear();
-  return true;
+  return &regions_.begin_copy(is_difference_known(options_.standing, replica));
+}
+
+void Leader::checkpoint() {
+  {
+    const std::lock_guard lock{mutex_};
+    if (!ledger_.is_streaming() || !regions_.may_checkpoint()) return;
+  }
+  const auto alone = gate.alone();
+  const std::lock_guard lock{mutex_};
+  if (!ledger_.is_streaming() || !channel_ || !regions_.may_checkpoint()) return;
+  const Sequence here = ledger_.append();
+  regions_.checkpoint(here);
+  channel_->send({.op = Op::checkpoint, .sequence = here}, {});
 }
 
 void Leader::end_copy() {
@@ -268,8 +290,17 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
     case Op::copied: {
       const std::lock_guard lock{mutex_};
       outcome = ledger_.copied(head.sequence);
+      if (outcome.is_synced) regions_.copied();
       break;
     }
+    case Op::durable: {
+      const std::lock_guard lock{mutex_};
+      regions_.durable(head.sequence);
+      return;
+    }
+    case Op::adopted:
+      if (!copier.adopted(head, payload)) channel.close("the other node breaks the protocol");
+      return;
     case Op::differs:
       copier.answered(head, payload);
       return;

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "agent/data/filesync/ledger/regions.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
@@ -22,6 +23,7 @@ struct LeaderOptions {
   ChannelOptions channel;
   bool acknowledges_on_disk = false;                   // async="none"
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
+  Standing standing;                                   // of this copy, before its first change
 };
 
 struct CopyProgress {
@@ -45,8 +47,7 @@ class Leader : public Stream {
 
   void record(Head head, std::span<const std::byte> payload) override;
   void flush() override;
-  /// record() and flush() by another thread.
-  void send(const Head& head, std::span<const std::byte> payload);
+  void doubt(FileId file) override;
   Mark mark() override;
   bool may_reply(const Waiter& waiter, Mark needed) override;
   void touched(const NodeRef& node) override;
@@ -71,8 +72,12 @@ class Leader : public Stream {
   friend class Copier;
   void serve();
   std::shared_ptr<Channel> connect();
-  bool begin_copy(const std::shared_ptr<Channel>& channel);
+  /// What is to be copied; null: not now.
+  const Marks* begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica);
   void end_copy();
+  void checkpoint();
+  /// In the stream; a change also goes into the regions.
+  void append(Head head, std::span<const std::byte> payload, bool is_change);
   std::string serve_connection(const std::shared_ptr<Channel>& channel);
   void take(const Head& head, std::span<const std::byte> payload, Channel& channel, class Copier& copier);
   void carry_out(const Outcome& outcome);
@@ -87,6 +92,7 @@ class Leader : public Stream {
   std::mutex mutex_;
   std::condition_variable changed_;
   Ledger ledger_;
+  Regions regions_;
   std::shared_ptr<Channel> connection_;  // from its beginning
   std::shared_ptr<Channel> channel_;     // the same, while streaming
   std::vector<NodeRef> touched_;

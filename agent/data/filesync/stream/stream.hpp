@@ -47,6 +47,8 @@ class Stream {
   virtual void record(Head head, std::span<const std::byte> payload = {}) = 0;
   /// Under no lock: sends what was recorded.
   virtual void flush() = 0;
+  /// An operation on it failed and may have been done in part: nobody was told of that.
+  virtual void doubt(FileId file) = 0;
   virtual Mark mark() = 0;
   /// True: reply now. False: answered later.
   virtual bool may_reply(const Waiter& waiter, Mark needed) = 0;

@@ -19,7 +19,7 @@ using FileId = Id<struct FileIdTag, std::uint64_t>;
 using Sequence = Id<struct SequenceTag, std::uint64_t>;
 
 inline constexpr FileId root_id{1};
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 
 enum class Op : std::uint16_t {  // on the wire: do not renumber
   hello = 1,                     // payload: Hello
@@ -39,14 +39,17 @@ enum class Op : std::uint16_t {  // on the wire: do not renumber
   sync = 26,          // file: to disk before it is acknowledged
   drop = 27,          // file: the primary has let go of it and no name is left
   manifest_begin = 40,
-  manifest_entry = 41,  // payload: ManifestEntry
-  manifest_end = 42,
-  hashes = 43,    // file, offset, extra: bytes that are covered; payload: BlockHash of each block
-  copy_end = 44,  // answered by copied once everything is on disk
-  ack = 48,       // sequence: applied up to here, all of it
-  differs = 49,   // answer to hashes, with what those were of; payload: numbers of blocks
-  copied = 50,    // answer to copy_end
-  failure = 51,   // payload: text; the replica cannot go on
+  manifest_entry = 41,  // flags: 1 where its counterpart is at its path; payload: ManifestEntry
+  manifest_end = 42,    // answered by adopted where manifest_begin has flags 1: what differs is known
+  hashes = 43,          // file, offset, extra: bytes that are covered; payload: BlockHash of each block
+  copy_end = 44,        // answered by copied once everything is on disk
+  checkpoint = 45,      // answered by durable once everything before it is on disk; nothing waits for it
+  ack = 48,             // sequence: applied up to here, all of it
+  differs = 49,         // answer to hashes, with what those were of; payload: numbers of blocks
+  copied = 50,          // answer to copy_end
+  failure = 51,         // payload: text; the replica cannot go on
+  durable = 52,         // answer to checkpoint
+  adopted = 53,         // flags: 1 in the last one; payload: Doubts
 };
 
 inline constexpr std::size_t head_bytes = 40;

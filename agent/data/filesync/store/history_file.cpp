@@ -1,0 +1,95 @@
+#include "agent/data/filesync/store/history_file.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <vector>
+
+#include "agent/platform/fd.hpp"
+
+namespace clusteragent::filesync {
+namespace {
+
+constexpr const char* version = "clusteragent-history-1";
+constexpr std::size_t file_bytes_max = 512;
+
+Error failure(const std::string& what, const std::string& path) {
+  return Error{ErrorCode::system, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno))};
+}
+
+std::string sealed(const Standing& of, const std::string& identity) {
+  const std::string text =
+      fmt::format("{} {} {:016x} {:016x} {:016x} {:016x} {}", version, of.has_led ? "led" : "followed", of.history.high,
+                  of.history.low, of.parent.high, of.parent.low, identity);
+  return fmt::format("{} {:016x}\n", text, XXH3_64bits(text.data(), text.size()));
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (const char each : text) {
+    if (each == ' ')
+      words.emplace_back();
+    else
+      words.back() += each;
+  }
+  return words;
+}
+
+std::uint64_t number_of(const std::string& hexadecimal) {
+  std::uint64_t number = 0;
+  std::from_chars(hexadecimal.data(), hexadecimal.data() + hexadecimal.size(), number, 16);
+  return number;
+}
+
+Status sync_folder(const std::string& path) {
+  const platform::Fd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  return folder && ::fsync(folder.number()) == 0 ? success() : Status{failure("write", path)};
+}
+
+}  // namespace
+
+std::string identity_of(int root) {
+  struct statx of {};
+  if (::statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &of) != 0) return "unknown";
+  return fmt::format("{}:{}.{}", of.stx_ino, of.stx_btime.tv_sec, of.stx_btime.tv_nsec);
+}
+
+Standing HistoryFile::read(const std::string& identity) const {
+  const platform::Fd file{::open(path().c_str(), O_RDONLY | O_CLOEXEC)};
+  std::string text(file_bytes_max, '\0');
+  const ssize_t size = file ? ::read(file.number(), text.data(), text.size()) : -1;
+  if (size <= 0) return {};
+  text.resize(static_cast<std::size_t>(size));
+  const std::vector<std::string> words = words_of(text);
+  if (words.size() != 8) return {};
+  const Standing found{
+      words[1] == "led", {number_of(words[2]), number_of(words[3])}, {number_of(words[4]), number_of(words[5])}};
+  // Written once more, it must be the same to the last character.
+  return sealed(found, identity) == text ? found : Standing{};
+}
+
+Status HistoryFile::write(const Standing& standing, const std::string& identity) const {
+  ::mkdir(folder_.c_str(), 0750);
+  const std::string text = sealed(standing, identity);
+  const std::string draft = path() + ".new";
+  const platform::Fd file{::open(draft.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0640)};
+  const auto size = static_cast<ssize_t>(text.size());
+  if (!file || ::write(file.number(), text.data(), text.size()) != size || ::fsync(file.number()) != 0)
+    return failure("write", draft);
+  if (::rename(draft.c_str(), path().c_str()) != 0) return failure("write", path());
+  return sync_folder(folder_);
+}
+
+Status HistoryFile::forget() const {
+  if (::unlink(path().c_str()) != 0) return errno == ENOENT ? success() : Status{failure("remove", path())};
+  return sync_folder(folder_);
+}
+
+}  // namespace clusteragent::filesync

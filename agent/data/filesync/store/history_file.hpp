@@ -1,0 +1,28 @@
+#pragma once
+// HistoryFile: the Standing of this node's copy, on its disk; and of which directory it is said, so that another file
+// system mounted there is not taken for the copy. On disk when a method returns. One caller at a time.
+#include <string>
+
+#include "agent/base/result.hpp"
+#include "agent/data/filesync/ledger/history.hpp"
+
+namespace clusteragent::filesync {
+
+/// A name for the directory itself: its number in its file system and when it was made there.
+std::string identity_of(int root);
+
+class HistoryFile {
+ public:
+  explicit HistoryFile(std::string folder) : folder_{std::move(folder)} {}
+
+  /// What is damaged, of another directory, or not there says that nothing is known.
+  Standing read(const std::string& identity) const;
+  Status write(const Standing& standing, const std::string& identity) const;
+  Status forget() const;
+  std::string path() const { return folder_ + "/history"; }
+
+ private:
+  std::string folder_;
+};
+
+}  // namespace clusteragent::filesync

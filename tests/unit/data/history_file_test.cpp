@@ -1,0 +1,61 @@
+// What a node knows of its copy is read back as it was written, or not at all.
+#include "agent/data/filesync/store/history_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace clusteragent::filesync {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Standing standing{true, {0xfedcba9876543210, 1}, {2, 3}};
+
+struct HistoryFileTest : testing::Test {
+  HistoryFileTest() {
+    std::string name = (fs::temp_directory_path() / "history-XXXXXX").string();
+    folder = ::mkdtemp(name.data());
+  }
+  ~HistoryFileTest() override { fs::remove_all(folder); }
+
+  std::string content() const {
+    std::ifstream in{file().path(), std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+  }
+  void put(const std::string& text) const { std::ofstream{file().path(), std::ios::binary} << text; }
+  HistoryFile file() const { return HistoryFile{folder}; }
+
+  std::string folder;
+};
+
+TEST_F(HistoryFileTest, reads_back_what_it_wrote_and_forgets_it) {
+  EXPECT_EQ(file().read("directory"), Standing{});
+  ASSERT_TRUE(file().write(standing, "directory"));
+  EXPECT_EQ(file().read("directory"), standing);
+  ASSERT_TRUE(file().forget());
+  EXPECT_EQ(file().read("directory"), Standing{});
+  EXPECT_TRUE(file().forget());
+}
+
+TEST_F(HistoryFileTest, says_nothing_of_another_directory) {
+  ASSERT_TRUE(file().write(standing, "directory"));
+  EXPECT_EQ(file().read("another"), Standing{});
+}
+
+TEST_F(HistoryFileTest, says_nothing_when_a_byte_is_missing_or_other) {
+  ASSERT_TRUE(file().write(standing, "directory"));
+  const std::string whole = content();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    put(whole.substr(0, size));
+    EXPECT_EQ(file().read("directory"), Standing{}) << size;
+    std::string other = whole;
+    other[size] ^= 1;
+    put(other);
+    EXPECT_EQ(file().read("directory"), Standing{}) << size;
+  }
+}
+
+}  // namespace
+}  // namespace clusteragent::filesync

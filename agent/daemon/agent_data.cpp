@@ -38,8 +38,8 @@ Status Agent::open_data() {
   data::EngineOptions options;
   options.module = setup_.module;
   options.node = setup_.node_name();
-  options.directory = rfs.directories.front().directory;
-  options.must_exist = rfs.directories.front().must_exist;
+  for (const config::ReplicatedConfig& each : rfs.directories)
+    options.directories.push_back({each.directory, each.must_exist});
   options.state_path = setup_.paths.var_dir(setup_.module) + "/filesync";
   options.port = setup_.config.heart.port;
   options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;

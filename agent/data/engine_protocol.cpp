@@ -2,15 +2,23 @@
 
 namespace clusteragent::data {
 
+std::string directories_text(const EngineOptions& options) {
+  std::string text;
+  for (const EngineDirectory& each : options.directories) text += (text.empty() ? "" : ", ") + each.path;
+  return text;
+}
+
 Json to_json(const EngineOptions& options) {
   Json keys = Json::array();
   for (const EngineKey& each : options.keys) keys.push_back({{"identity", each.identity}, {"key", each.key}});
+  Json directories = Json::array();
+  for (const EngineDirectory& each : options.directories)
+    directories.push_back({{"path", each.path}, {"must_exist", each.must_exist}});
   return {{"do", "configure"},
           {"module", options.module},
           {"node", options.node},
-          {"directory", options.directory},
+          {"directories", std::move(directories)},
           {"state_path", options.state_path},
-          {"must_exist", options.must_exist},
           {"own_addresses", options.own_addresses},
           {"peer_addresses", options.peer_addresses},
           {"port", options.port},
@@ -30,9 +38,9 @@ EngineOptions engine_options(const Json& json) {
   EngineOptions options;
   options.module = json.at("module");
   options.node = json.at("node");
-  options.directory = json.at("directory");
+  for (const Json& each : json.at("directories"))
+    options.directories.push_back({each.at("path"), each.at("must_exist").get<std::vector<std::string>>()});
   options.state_path = json.at("state_path");
-  options.must_exist = json.at("must_exist").get<std::vector<std::string>>();
   options.own_addresses = json.at("own_addresses").get<std::vector<std::string>>();
   options.peer_addresses = json.at("peer_addresses").get<std::vector<std::string>>();
   options.port = json.at("port");

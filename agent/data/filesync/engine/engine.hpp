@@ -1,6 +1,7 @@
 #pragma once
-// Engine: the process that mirrors one directory. Mounts it, leads or follows as the agent says, and tells the agent
-// what came of it. Ends when the agent does: an application without its agent must not go on writing here.
+// Engine: the process that mirrors the directories of one module, in one stream. Mounts them, leads or follows as the
+// agent says, and tells the agent what came of it. Ends when the agent does: an application without its agent must not
+// go on writing here.
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,11 +23,13 @@ class Engine {
 
  private:
   void carry_out(const data::Json& command);
-  Status open_directory();
+  Status open_directories();
+  Status check_apart() const;
+  Status open_directory(std::size_t at);
+  std::vector<int> roots() const;
   Status lead(std::uint64_t epoch, bool is_solo);
   Status follow(std::uint64_t epoch);
   Status mount(Stream* stream);
-  Status check_contents() const;
   void let_go();
   ChannelOptions channel_options() const;
   LeaderEvents leader_events();
@@ -37,10 +40,13 @@ class Engine {
   int socket_;
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
-  platform::Fd root_;
-  std::unique_ptr<fuse::Volume> volume_;
+  struct Mirror {
+    platform::Fd root;
+    std::unique_ptr<fuse::Volume> volume;
+    std::shared_ptr<fuse::Session> session;  // under mutex_
+  };
+  std::vector<Mirror> mirrors_;  // one a directory, in their order
   std::mutex mutex_;
-  std::shared_ptr<fuse::Session> session_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
   data::Json told_;

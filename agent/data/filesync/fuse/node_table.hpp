@@ -24,9 +24,10 @@ using NodeRef = std::shared_ptr<Node>;
 
 class NodeTable {
  public:
-  explicit NodeTable(platform::Fd root);
+  NodeTable(VolumeNumber volume, platform::Fd root);
 
   const struct stat& root() const { return root_; }
+  VolumeNumber volume() const { return volume_; }
   FileId id_of(const struct stat& of) const;
   /// One reference more; the descriptor is kept where the file is new.
   NodeRef refer(platform::Fd path, const struct stat& of);
@@ -35,6 +36,7 @@ class NodeTable {
   NodeRef forget(FileId id, std::uint64_t lookups);
 
  private:
+  VolumeNumber volume_;
   struct stat root_ {};
   std::mutex mutex_;
   std::unordered_map<FileId, NodeRef> nodes_;

@@ -14,10 +14,9 @@ namespace clusteragent::filesync::fuse {
 class Volume : public Handler {
  public:
   /// No stream: the volume is read-only, and the kernel keeps nothing of it, because it changes without its knowing.
-  Volume(platform::Fd root, Stream* stream);
+  Volume(VolumeNumber number, platform::Fd root, Stream* stream);
 
   int handle(Session& session, const Request& request) override;
-  NodeRef find(FileId id) { return nodes_.find(id); }
 
  private:
   using Method = int (Volume::*)(Session&, const Request&);
@@ -62,13 +61,15 @@ class Volume : public Handler {
   int read_folder_plus(Session& session, const Request& request);
   int list(Session& session, const Request& request, bool with_attributes);
 
+  NodeRef node_of(std::uint64_t number) { return nodes_.find(file_of(nodes_.volume(), number)); }
+  NodeRef node_of(const Request& request) { return node_of(request.head.nodeid); }
   /// Who stands in a folder now, known to the kernel from then on.
   int enter(const Node& folder, const std::string& name, fuse_entry_out& out);
   fuse_entry_out entry_of(const Node& node, const struct stat& of) const;
   int make(Session& session, const Request& request, NewFile file);
   int make_under_lock(const Request& request, NewFile file, fuse_entry_out& entry);
   int remove(Session& session, const Request& request, bool is_folder);
-  int rename_to(Session& session, const Request& request, FileId to, unsigned flags, const char* names);
+  int rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names);
   int change(FileId file, int node, const AttributeChange& change);
   int sync(Session& session, const Request& request, const platform::Fd& file);
   int resize(const Node& node, const fuse_setattr_in& in);

@@ -34,7 +34,7 @@ std::optional<Times> times_of(const fuse_setattr_in& in) {
 }  // namespace
 
 int Volume::get_attributes(Session& session, const Request& request) {
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   struct stat of {};
   if (const int error = backing::stat_of(node->path.number(), of); error != 0) return error;
@@ -87,7 +87,7 @@ int Volume::resize(const Node& node, const fuse_setattr_in& in) {
 
 int Volume::set_attributes(Session& session, const Request& request) {
   const auto& in = request.as<fuse_setattr_in>();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   AttributeChange wanted;
   if (has(in, FATTR_MODE)) wanted.mode = in.mode & 07777U;
@@ -113,7 +113,7 @@ int Volume::set_attributes(Session& session, const Request& request) {
 
 int Volume::file_system(Session& session, const Request& request) {
   struct statvfs of {};
-  const NodeRef root = nodes_.find(root_id);
+  const NodeRef root = node_of(root_inode);
   if (::fstatvfs(root->path.number(), &of) != 0) return errno;
   fuse_statfs_out out{};
   out.st.blocks = of.f_blocks;
@@ -133,7 +133,7 @@ int Volume::set_xattr(Session& session, const Request& request) {
   const auto& in = request.as<fuse_setxattr_in>();
   const std::string name = request.text(FUSE_COMPAT_SETXATTR_IN_SIZE);
   const std::string value{request.text(FUSE_COMPAT_SETXATTR_IN_SIZE + name.size() + 1), in.size};
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   {
     const auto shared = stream_->gate.shared();
@@ -149,7 +149,7 @@ int Volume::set_xattr(Session& session, const Request& request) {
 
 int Volume::remove_xattr(Session& session, const Request& request) {
   const std::string name = request.text();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   {
     const auto shared = stream_->gate.shared();
@@ -181,7 +181,7 @@ int reply_xattr(Session& session, const Request& request, std::uint32_t room, ss
 
 int Volume::get_xattr(Session& session, const Request& request) {
   const auto& in = request.as<fuse_getxattr_in>();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   std::string value(in.size, '\0');
   const std::string path = backing::path_of(node->path.number());
@@ -191,7 +191,7 @@ int Volume::get_xattr(Session& session, const Request& request) {
 
 int Volume::list_xattrs(Session& session, const Request& request) {
   const auto& in = request.as<fuse_getxattr_in>();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   std::string names(in.size, '\0');
   const ssize_t size = ::listxattr(backing::path_of(node->path.number()).c_str(), names.data(), names.size());

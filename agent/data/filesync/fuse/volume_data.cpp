@@ -20,7 +20,7 @@ constexpr int not_for_backing = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
 }  // namespace
 
 int Volume::open(Session& session, const Request& request) {
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   const int flags = static_cast<int>(request.as<fuse_open_in>().flags);
   auto opened = std::make_unique<OpenFile>();
@@ -69,7 +69,7 @@ int Volume::write(Session& session, const Request& request) {
   }
   stream_->touched(opened.node);
   const bool is_promise = opened.is_synchronous || (in.flags & O_DSYNC) != 0;
-  if (is_promise && !stream_->may_reply({request.head.unique, in.size}, stream_->mark())) return 0;
+  if (is_promise && !stream_->may_reply({request.head.unique, in.size, nodes_.volume()}, stream_->mark())) return 0;
   fuse_write_out out{};
   out.size = in.size;
   session.reply(request.head, out);
@@ -82,13 +82,13 @@ int Volume::sync(Session& session, const Request& request, const platform::Fd& f
   if (stream_ != nullptr) {
     if (stream_->acknowledges_on_disk()) {
       const auto shared = stream_->gate.shared();
-      stream_->record({.op = Op::sync, .file = FileId{request.head.nodeid}});
+      stream_->record({.op = Op::sync, .file = file_of(nodes_.volume(), request.head.nodeid)});
     }
     // Before the own disk is asked: what comes later need not be waited for, and the other disk works meanwhile.
     needed = stream_->mark();
   }
   if ((is_data_only ? ::fdatasync(file.number()) : ::fsync(file.number())) != 0) return errno;
-  if (stream_ != nullptr && !stream_->may_reply({request.head.unique, {}}, needed)) return 0;
+  if (stream_ != nullptr && !stream_->may_reply({request.head.unique, {}, nodes_.volume()}, needed)) return 0;
   session.reply_empty(request.head.unique);
   return 0;
 }

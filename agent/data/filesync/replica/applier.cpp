@@ -42,12 +42,8 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
       return apply_name(head, payload);
     case Op::manifest_begin:
       return begin_manifest();
-    case Op::manifest_entry: {
-      auto entry = unpack_manifest_entry(payload);
-      if (!entry) return malformed;
-      manifest_.push_back(std::move(*entry));
-      return {};
-    }
+    case Op::manifest_entry:
+      return add_to_manifest(payload);
     case Op::manifest_end:
       return end_manifest();
     case Op::copy_end:
@@ -139,15 +135,26 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
 }
 
 std::string Applier::begin_manifest() {
-  manifest_.clear();
+  for (auto& manifest : manifests_) manifest.clear();
   const Status marked = duties_.set_consistent(false);
   return marked ? std::string{} : marked.error().message;
 }
 
+std::string Applier::add_to_manifest(std::span<const std::byte> payload) {
+  auto entry = unpack_manifest_entry(payload);
+  if (!entry || volume_of(entry->file) >= manifests_.size()) return malformed;
+  manifests_[volume_of(entry->file)].push_back(std::move(*entry));
+  return {};
+}
+
 std::string Applier::end_manifest() {
-  std::string problem = make_equal(root_, manifest_, files_);
-  manifest_ = {};
-  return problem;
+  files_.clear();
+  for (std::size_t at = 0; at < roots_.size(); ++at) {
+    std::string problem = make_equal(roots_[at], static_cast<VolumeNumber>(at), manifests_[at], files_);
+    if (!problem.empty()) return problem;
+    manifests_[at] = {};
+  }
+  return {};
 }
 
 std::string Applier::compare(const Head& head, std::span<const std::byte> payload) {
@@ -178,7 +185,9 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 }
 
 std::string Applier::end_copy(const Head& head) {
-  if (::syncfs(root_) != 0) return told("cannot write the copy to disk", errno);
+  for (const int root : roots_) {
+    if (::syncfs(root) != 0) return told("cannot write the copy to disk", errno);
+  }
   if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
   duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});
   return {};

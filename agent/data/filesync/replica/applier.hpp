@@ -24,8 +24,9 @@ struct ApplierDuties {
 
 class Applier {
  public:
-  /// `root` is the backing directory.
-  Applier(int root, ApplierDuties duties) : root_{root}, duties_{std::move(duties)} {}
+  /// `roots` are the backing directories.
+  Applier(std::vector<int> roots, ApplierDuties duties)
+      : roots_{std::move(roots)}, duties_{std::move(duties)}, manifests_(roots_.size()) {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
   Sequence applied() const { return applied_; }
@@ -37,13 +38,14 @@ class Applier {
   std::string create(const Head& head, std::span<const std::byte> payload);
   std::string compare(const Head& head, std::span<const std::byte> payload);
   std::string begin_manifest();
+  std::string add_to_manifest(std::span<const std::byte> payload);
   std::string end_manifest();
   std::string end_copy(const Head& head);
 
-  int root_;
+  std::vector<int> roots_;
   ApplierDuties duties_;
   Sequence applied_;
-  std::vector<ManifestEntry> manifest_;
+  std::vector<std::vector<ManifestEntry>> manifests_;  // one a directory
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
 };

@@ -17,9 +17,9 @@ constexpr std::size_t operations_an_ack = 64;
 
 }  // namespace
 
-Follower::Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events)
+Follower::Follower(FollowerOptions options, std::vector<int> roots, std::uint64_t epoch, FollowerEvents events)
     : options_{std::move(options)},
-      root_{root},
+      roots_{std::move(roots)},
       epoch_{epoch},
       events_{std::move(events)},
       stop_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
@@ -122,12 +122,15 @@ void Follower::greet(Channel& channel, std::span<const std::byte> payload) {
   if (hello->module != options_.module)
     return refuse(channel,
                   fmt::format("it mirrors module {}, {} follows {}", hello->module, options_.node, options_.module));
+  if (hello->directories != options_.directories)
+    return refuse(channel, fmt::format("it mirrors {}, {} follows {}: make <rfs> of the module the same on both nodes",
+                                       hello->directories, options_.node, options_.directories));
   if (hello->epoch < epoch_)
     return refuse(channel,
                   fmt::format("its epoch {} is over, {} follows epoch {}", hello->epoch, options_.node, epoch_.load()));
   is_greeted_ = true;
   is_connected_ = true;
-  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_, options_.directories});
   channel.send({.op = Op::welcome}, welcome.bytes());
 }
 
@@ -148,9 +151,9 @@ bool Follower::has_room() {
 }
 
 void Follower::apply_all(Channel& channel) {
-  Applier applier{root_, {events_.set_consistent, [&channel](const Head& head, std::span<const std::byte> payload) {
-                            channel.send(head, payload);
-                          }}};
+  Applier applier{roots_, {events_.set_consistent, [&channel](const Head& head, std::span<const std::byte> payload) {
+                             channel.send(head, payload);
+                           }}};
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;

@@ -139,16 +139,15 @@ int ReplicaFile::contents() {
   return contents_.number();
 }
 
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) {
-  files.clear();
-  if (manifest.empty() || manifest.front().file != root_id) return "the list of files is not complete";
+std::string make_equal(int root, VolumeNumber number, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) {
+  if (manifest.empty() || manifest.front().file != root_of(number)) return "the list of files is not complete";
   platform::Fd node{::openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!node) return fmt::format("cannot open the directory: {}", std::strerror(errno));
-  const int number = node.number();
-  files.emplace(root_id, ReplicaFile{std::move(node)});
+  const int folder = node.number();
+  files.emplace(root_of(number), ReplicaFile{std::move(node)});
   Equalizer equalizer{manifest, files};
-  int error = equalizer.attributes(number, manifest.front());
-  if (error == 0) error = equalizer.folder(root_id, number);
+  int error = equalizer.attributes(folder, manifest.front());
+  if (error == 0) error = equalizer.folder(root_of(number), folder);
   return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), std::strerror(error));
 }
 

@@ -24,7 +24,7 @@ class ReplicaFile {
 };
 using ReplicaFiles = std::unordered_map<FileId, ReplicaFile>;
 
-/// Errors: text for the operator.
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files);
+/// One directory; its files are added. Errors: text for the operator.
+std::string make_equal(int root, VolumeNumber number, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files);
 
 }  // namespace clusteragent::filesync

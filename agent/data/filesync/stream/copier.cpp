@@ -45,18 +45,26 @@ std::string Copier::run(const std::function<bool()>& begin) {
 }
 
 std::string Copier::send_tree() {
-  struct stat of {};
-  if (::fstat(root_, &of) != 0) return failure("cannot read the directory", errno);
-  device_ = of.st_dev;
-  root_inode_ = of.st_ino;
   leader_.record({.op = Op::manifest_begin}, {});
-  if (std::string problem = send_entry(FileId{}, root_, ""); !problem.empty()) return problem;
+  for (std::size_t at = 0; at < leader_.roots_.size(); ++at) {
+    if (std::string problem = send_volume(static_cast<VolumeNumber>(at)); !problem.empty()) return problem;
+  }
   leader_.record({.op = Op::manifest_end}, {});
   std::uint64_t bytes = 0;
   for (const Item& item : items_) bytes += S_ISREG(item.mode) ? item.size : 0;
   const std::lock_guard lock{leader_.mutex_};
   leader_.progress_.bytes_all = bytes;
   return {};
+}
+
+std::string Copier::send_volume(VolumeNumber number) {
+  const int root = leader_.roots_[number];
+  struct stat of {};
+  if (::fstat(root, &of) != 0) return failure("cannot read the directory", errno);
+  volume_ = number;
+  device_ = of.st_dev;
+  root_inode_ = of.st_ino;
+  return send_entry(FileId{}, root, "");
 }
 
 std::string Copier::send_entry(FileId folder, int node, const std::string& name) {
@@ -70,7 +78,8 @@ std::string Copier::send_entry(FileId folder, int node, const std::string& name)
   }
   ManifestEntry entry;
   entry.folder = folder;
-  entry.file = of.st_ino == root_inode_ ? root_id : FileId{of.st_ino};
+  if (of.st_ino > inode_max) return name + " has an inode number of more than 56 bits and cannot be mirrored";
+  entry.file = of.st_ino == root_inode_ ? root_of(volume_) : file_of(volume_, of.st_ino);
   entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
   entry.size = static_cast<std::uint64_t>(of.st_size);
   if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
@@ -97,7 +106,7 @@ std::string Copier::send_folder(FileId folder, int node) {
 }
 
 std::string Copier::compare(const Item& item) {
-  const platform::Fd file = open_handle(root_, item.handle, O_RDONLY);
+  const platform::Fd file = open_handle(root_of_file(item.file), item.handle, O_RDONLY);
   if (!file) return errno == ESTALE ? std::string{} : failure("cannot open a file to compare it", errno);
   for (std::uint64_t offset = 0;;) {
     std::uint64_t next = 0;
@@ -198,7 +207,7 @@ bool Copier::settle(std::size_t open_max) {
 void Copier::send_blocks(const Answer& answer) {
   const auto place = places_.find(answer.file);
   if (answer.blocks.empty() || place == places_.end()) return;
-  const platform::Fd file = open_handle(root_, items_[place->second].handle, O_RDONLY);
+  const platform::Fd file = open_handle(root_of_file(answer.file), items_[place->second].handle, O_RDONLY);
   if (!file) return;
   for (const std::uint32_t block : answer.blocks) {
     const std::uint64_t from = std::uint64_t{block} * block_bytes;
@@ -220,7 +229,7 @@ void Copier::send_blocks(const Answer& answer) {
 }
 
 void Copier::send_times(const Item& item) {
-  const platform::Fd node = open_handle(root_, item.handle, O_PATH | O_NOFOLLOW);
+  const platform::Fd node = open_handle(root_of_file(item.file), item.handle, O_PATH | O_NOFOLLOW);
   struct stat of {};
   const auto shared = leader_.gate.shared();
   const std::lock_guard lock{leader_.locks.of(item.file)};

@@ -15,7 +15,7 @@ namespace clusteragent::filesync {
 
 class Copier {
  public:
-  Copier(Leader& leader, int root) : leader_{leader}, root_{root} {}
+  explicit Copier(Leader& leader) : leader_{leader} {}
 
   /// `begin` starts the stream, while nobody changes anything. Returns once the copy is sent and the connection over,
   /// or earlier with a text for the operator: the connection cannot go on.
@@ -38,6 +38,8 @@ class Copier {
   };
 
   std::string send_tree();
+  std::string send_volume(VolumeNumber number);
+  int root_of_file(FileId file) const { return leader_.roots_[volume_of(file)]; }
   std::string send_entry(FileId folder, int node, const std::string& name);
   std::string send_folder(FileId folder, int node);
   std::string compare(const Item& item);
@@ -51,7 +53,7 @@ class Copier {
   void send_times(const Item& item);
 
   Leader& leader_;
-  int root_;
+  VolumeNumber volume_ = 0;  // that of the tree which is being sent
   dev_t device_ = 0;
   ino_t root_inode_ = 0;
   std::vector<std::byte> buffer_;

@@ -15,8 +15,12 @@ constexpr std::chrono::milliseconds retry_max{2000};
 
 }  // namespace
 
-Leader::Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events)
-    : options_{std::move(options)}, root_{root}, epoch_{epoch}, events_{std::move(events)}, ledger_{is_solo} {}
+Leader::Leader(LeaderOptions options, std::vector<int> roots, std::uint64_t epoch, bool is_solo, LeaderEvents events)
+    : options_{std::move(options)},
+      roots_{std::move(roots)},
+      epoch_{epoch},
+      events_{std::move(events)},
+      ledger_{is_solo} {}
 
 Leader::~Leader() {
   stop();
@@ -188,7 +192,7 @@ std::shared_ptr<Channel> Leader::connect() {
     auto made = Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, how);
     if (!made) continue;
     std::shared_ptr<Channel> channel = std::move(*made);
-    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_, options_.directories});
     channel->send({.op = Op::hello}, hello.bytes());
     return channel;
   }
@@ -201,7 +205,7 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
     if (is_stopping_) return "this node is not primary any more";
     connection_ = channel;
   }
-  Copier copier{*this, root_};
+  Copier copier{*this};
   std::thread copying;
   const auto on_frame = [&](const Head& head, std::span<const std::byte> payload) {
     if (head.op == Op::welcome && !copying.joinable()) {

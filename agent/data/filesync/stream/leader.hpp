@@ -16,6 +16,7 @@ namespace clusteragent::filesync {
 struct LeaderOptions {
   std::string module;
   std::string node;
+  std::string directories;                  // in words, to be the same on both nodes
   std::vector<std::string> own_addresses;   // in the order of the networks to try
   std::vector<std::string> peer_addresses;  // of the same networks
   std::uint16_t port = 0;
@@ -39,8 +40,8 @@ struct LeaderEvents {
 
 class Leader : public Stream {
  public:
-  /// `root` is the backing directory.
-  Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events);
+  /// `roots` are the backing directories.
+  Leader(LeaderOptions options, std::vector<int> roots, std::uint64_t epoch, bool is_solo, LeaderEvents events);
   ~Leader() override;
 
   void record(Head head, std::span<const std::byte> payload) override;
@@ -78,7 +79,7 @@ class Leader : public Stream {
   void tell_times_of(const NodeRef& node);
 
   LeaderOptions options_;
-  int root_;
+  std::vector<int> roots_;
   std::atomic<std::uint64_t> epoch_;
   LeaderEvents events_;
   std::mutex mutex_;

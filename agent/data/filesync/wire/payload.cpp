@@ -47,7 +47,7 @@ bool is_file_name(const std::string& name) {
 
 Packer pack(const Hello& value) {
   Packer to;
-  to.number(value.version).text(value.module).text(value.node).number(value.epoch);
+  to.number(value.version).text(value.module).text(value.node).number(value.epoch).text(value.directories);
   return to;
 }
 
@@ -101,6 +101,7 @@ std::optional<Hello> unpack_hello(std::span<const std::byte> bytes) {
   value.module = from.text();
   value.node = from.text();
   value.epoch = from.number<std::uint64_t>();
+  value.directories = from.text();
   return from.is_complete() ? std::optional{value} : std::nullopt;
 }
 
@@ -139,7 +140,7 @@ std::optional<ManifestEntry> unpack_manifest_entry(std::span<const std::byte> by
     value.xattrs.emplace_back(std::move(name), from.text());
   }
   // The root alone has no name.
-  const bool is_named = value.file == root_id ? value.made.name.empty() : is_file_name(value.made.name);
+  const bool is_named = is_root(value.file) ? value.made.name.empty() : is_file_name(value.made.name);
   return from.is_complete() && value.xattrs.size() == count && is_named ? std::optional{std::move(value)}
                                                                         : std::nullopt;
 }

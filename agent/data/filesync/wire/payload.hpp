@@ -21,6 +21,7 @@ struct Hello {
   std::string module;
   std::string node;
   std::uint64_t epoch = 0;
+  std::string directories;  // in words, of both nodes the same
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 

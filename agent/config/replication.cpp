@@ -32,7 +32,6 @@ void refuse_unbuilt_replication(const Section& rfs, std::vector<StartRefusal>& r
   for (const Section* directory : directories) {
     refuse_values(*directory, refusals);
     if ((*directory)["dir"].text.front() != '/') refuse(refusals, "a directory of Windows", directory->at);
-    if (const Section* excluded = directory->find("notreplicated")) refuse(refusals, "<notreplicated>", excluded->at);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/base/time.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/wire/keys.hpp"
 
 namespace clusteragent::data {
@@ -29,6 +30,7 @@ struct EngineKey {
 struct EngineDirectory {
   std::string path;
   std::vector<std::string> must_exist;
+  std::vector<filesync::ExclusionRule> excluded;
 };
 
 struct EngineOptions {

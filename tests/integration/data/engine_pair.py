@@ -49,7 +49,7 @@ class Engine:
     nodes: it lives in a namespace where its node's folder is mounted on a common one, and what it mounts there appears
     here as well."""
 
-    def __init__(self, folder, node, names=("data",), **options):
+    def __init__(self, folder, node, names=("data",), excluded=(), **options):
         self.node, self.folder, self.common = node, os.path.join(folder, node), os.path.join(folder, "common")
         for path in (self.folder, self.common):
             os.makedirs(path, exist_ok=True)
@@ -67,7 +67,9 @@ class Engine:
             mount("none", backing, MS_PRIVATE)
         peer = next(name for name in ADDRESSES if name != node)
         self.options = {"do": "configure", "module": "demo", "node": node,
-                        "directories": [{"path": self.seen(path), "must_exist": []} for path in self.directories],
+                        "directories": [{"path": self.seen(path), "must_exist": [], "excluded": [
+                            {"path": "", "regex": "", "is_inverted": False, **rule} for rule in excluded]}
+                                        for path in self.directories],
                         "state_path": self.state_path, "own_addresses": [ADDRESSES[node]],
                         "peer_addresses": [ADDRESSES[peer]], "port": PORT,
                         "keys": [{"identity": "key", "key": list(range(32))}], "acknowledges_on_disk": False,

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 
 namespace clusteragent::filesync {
@@ -129,10 +130,10 @@ Status Engine::check_apart() const {
   return success();
 }
 
-std::vector<int> Engine::roots() const {
-  std::vector<int> numbers;
-  for (const Mirror& mirror : mirrors_) numbers.push_back(mirror.root.number());
-  return numbers;
+std::vector<Directory> Engine::directories() const {
+  std::vector<Directory> all;
+  for (const Mirror& mirror : mirrors_) all.push_back({mirror.root.number(), &mirror.exclusion});
+  return all;
 }
 
 Status Engine::mount(Stream* stream) {
@@ -140,7 +141,7 @@ Status Engine::mount(Stream* stream) {
     Mirror& mirror = mirrors_[at];
     mirror.volume = std::make_unique<fuse::Volume>(
         static_cast<VolumeNumber>(at),
-        platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, stream);
+        platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream);
     auto mounted =
         fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module, *mirror.volume);
     if (!mounted) return mounted.error();
@@ -196,7 +197,7 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                         channel_options(),
                         options_->acknowledges_on_disk,
                         options_->confirm_limit};
-  leader_ = std::make_unique<Leader>(std::move(options), roots(), epoch, is_solo, leader_events());
+  leader_ = std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();
     return mounted;
@@ -217,25 +218,34 @@ Status Engine::follow(std::uint64_t epoch) {
   events.note = leader_events().note;
   FollowerOptions options{options_->module,        options_->node, data::directories_text(*options_),
                           options_->own_addresses, options_->port, channel_options()};
-  follower_ = std::make_unique<Follower>(std::move(options), roots(), epoch, std::move(events));
+  follower_ = std::make_unique<Follower>(std::move(options), directories(), epoch, std::move(events));
   Status done = mount(nullptr);
   if (done) done = follower_->start();
   if (!done) let_go();
   return done;
 }
 
+void Engine::configure(const Json& command) {
+  options_ = data::engine_options(command);
+  incomplete_.emplace(options_->state_path, "incomplete");
+  mirrors_.resize(options_->directories.size());
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    const data::EngineDirectory& wanted = options_->directories[at];
+    auto exclusion = Exclusion::make(wanted.excluded);
+    // The reader of the configuration has compiled the same expressions.
+    CLUSTERAGENT_ASSERT(exclusion);
+    mirrors_[at].exclusion = std::move(*exclusion);
+    if (!fuse::remove_stale_mount(wanted.path)) continue;
+    tell({{"is", "note"},
+          {"level", "E"},
+          {"text", "removed the mount that a former engine left behind on " + wanted.path}});
+  }
+}
+
 void Engine::carry_out(const Json& command) {
   const std::string what = command.at("do");
   if (what == "configure") {
-    options_ = data::engine_options(command);
-    incomplete_.emplace(options_->state_path, "incomplete");
-    mirrors_.resize(options_->directories.size());
-    for (const data::EngineDirectory& each : options_->directories) {
-      if (!fuse::remove_stale_mount(each.path)) continue;
-      tell({{"is", "note"},
-            {"level", "E"},
-            {"text", "removed the mount that a former engine left behind on " + each.path}});
-    }
+    configure(command);
     return;
   }
   if (what == "keys") {

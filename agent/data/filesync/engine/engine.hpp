@@ -26,7 +26,8 @@ class Engine {
   Status open_directories();
   Status check_apart() const;
   Status open_directory(std::size_t at);
-  std::vector<int> roots() const;
+  std::vector<Directory> directories() const;
+  void configure(const data::Json& command);
   Status lead(std::uint64_t epoch, bool is_solo);
   Status follow(std::uint64_t epoch);
   Status mount(Stream* stream);
@@ -42,6 +43,7 @@ class Engine {
   std::optional<Marker> incomplete_;
   struct Mirror {
     platform::Fd root;
+    Exclusion exclusion;
     std::unique_ptr<fuse::Volume> volume;
     std::shared_ptr<fuse::Session> session;  // under mutex_
   };

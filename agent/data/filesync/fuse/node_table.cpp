@@ -10,6 +10,7 @@ NodeTable::NodeTable(VolumeNumber volume, platform::Fd root) : volume_{volume} {
   backing::stat_of(root.number(), root_);
   auto node = std::make_shared<Node>();
   node->id = root_of(volume);
+  root_path_ = root.number();
   node->path = std::move(root);
   node->type = S_IFDIR;
   node->lookups = 1;  // the mount's
@@ -20,7 +21,7 @@ FileId NodeTable::id_of(const struct stat& of) const {
   return of.st_ino == root_.st_ino ? root_of(volume_) : file_of(volume_, of.st_ino);
 }
 
-NodeRef NodeTable::refer(platform::Fd path, const struct stat& of) {
+NodeRef NodeTable::refer(platform::Fd path, const struct stat& of, bool is_local) {
   const FileId id = id_of(of);
   const std::lock_guard lock{mutex_};
   NodeRef& node = nodes_[id];
@@ -29,6 +30,7 @@ NodeRef NodeTable::refer(platform::Fd path, const struct stat& of) {
     node->id = id;
     node->path = std::move(path);
     node->type = of.st_mode & S_IFMT;
+    node->is_local = is_local;
   }
   node->lookups++;
   return node;

@@ -23,8 +23,11 @@ std::uint32_t device_number(dev_t device) {
 
 }  // namespace
 
-Volume::Volume(VolumeNumber number, platform::Fd root, Stream* stream)
-    : nodes_{number, std::move(root)}, stream_{stream}, cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
+Volume::Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream)
+    : nodes_{number, std::move(root)},
+      exclusion_{exclusion},
+      stream_{stream},
+      cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
 
 bool Volume::changes(const Request& request) {
   switch (request.head.opcode) {
@@ -98,6 +101,10 @@ int Volume::handle(Session& session, const Request& request) {
   if (method == nullptr) return ENOSYS;
   if (stream_ == nullptr && changes(request)) return EROFS;
   return (this->*method)(session, request);
+}
+
+void Volume::record(const Node& node, const Head& head, std::span<const std::byte> payload) {
+  if (!node.is_local) stream_->record(head, payload);
 }
 
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {

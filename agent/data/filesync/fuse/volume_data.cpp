@@ -62,13 +62,13 @@ int Volume::write(Session& session, const Request& request) {
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
     const int error = backing::write_at(opened.file.number(), data.data(), data.size(), in.offset);
     if (error != 0) return error;
-    stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data);
+    record(*opened.node, {.op = Op::write, .file = opened.node->id, .offset = in.offset}, data);
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
       strip_privileges(*opened.node);
     }
   }
   stream_->touched(opened.node);
-  const bool is_promise = opened.is_synchronous || (in.flags & O_DSYNC) != 0;
+  const bool is_promise = (opened.is_synchronous || (in.flags & O_DSYNC) != 0) && !opened.node->is_local;
   if (is_promise && !stream_->may_reply({request.head.unique, in.size, nodes_.volume()}, stream_->mark())) return 0;
   fuse_write_out out{};
   out.size = in.size;
@@ -76,29 +76,31 @@ int Volume::write(Session& session, const Request& request) {
   return 0;
 }
 
-int Volume::sync(Session& session, const Request& request, const platform::Fd& file) {
+int Volume::sync(Session& session, const Request& request, const OpenFile& opened) {
   const bool is_data_only = (request.as<fuse_fsync_in>().fsync_flags & FUSE_FSYNC_FDATASYNC) != 0;
+  // What is this node's own the other one need not have.
+  const bool is_shared = stream_ != nullptr && !opened.node->is_local;
   Mark needed;
-  if (stream_ != nullptr) {
+  if (is_shared) {
     if (stream_->acknowledges_on_disk()) {
       const auto shared = stream_->gate.shared();
-      stream_->record({.op = Op::sync, .file = file_of(nodes_.volume(), request.head.nodeid)});
+      stream_->record({.op = Op::sync, .file = opened.node->id});
     }
     // Before the own disk is asked: what comes later need not be waited for, and the other disk works meanwhile.
     needed = stream_->mark();
   }
-  if ((is_data_only ? ::fdatasync(file.number()) : ::fsync(file.number())) != 0) return errno;
-  if (stream_ != nullptr && !stream_->may_reply({request.head.unique, {}, nodes_.volume()}, needed)) return 0;
+  if ((is_data_only ? ::fdatasync(opened.file.number()) : ::fsync(opened.file.number())) != 0) return errno;
+  if (is_shared && !stream_->may_reply({request.head.unique, {}, nodes_.volume()}, needed)) return 0;
   session.reply_empty(request.head.unique);
   return 0;
 }
 
 int Volume::fsync(Session& session, const Request& request) {
-  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
+  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh));
 }
 
 int Volume::fsync_folder(Session& session, const Request& request) {
-  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
+  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh));
 }
 
 int Volume::allocate(Session& session, const Request& request) {
@@ -110,11 +112,11 @@ int Volume::allocate(Session& session, const Request& request) {
     const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                  static_cast<off_t>(in.length));
     if (code != 0) return errno;
-    stream_->record({.op = Op::allocate,
-                     .flags = static_cast<std::uint16_t>(in.mode),
-                     .file = opened.node->id,
-                     .offset = in.offset,
-                     .extra = in.length});
+    record(*opened.node, {.op = Op::allocate,
+                          .flags = static_cast<std::uint16_t>(in.mode),
+                          .file = opened.node->id,
+                          .offset = in.offset,
+                          .extra = in.length});
   }
   stream_->touched(opened.node);
   session.reply_empty(request.head.unique);

@@ -34,7 +34,9 @@ int Volume::enter(const Node& folder, const std::string& name, fuse_entry_out& o
   // Another file system mounted inside has numbers of its own, which would be taken for others.
   if (of.st_dev != nodes_.root().st_dev) return EXDEV;
   if (of.st_ino > inode_max) return EOVERFLOW;
-  out = entry_of(*nodes_.refer(std::move(found), of), of);
+  // Of several names one may be replicated; what happens to the file is recorded then.
+  const bool is_own = is_local(folder, name, S_ISDIR(of.st_mode)) && (S_ISDIR(of.st_mode) || of.st_nlink == 1);
+  out = entry_of(*nodes_.refer(std::move(found), of, is_own), of);
   return 0;
 }
 
@@ -48,7 +50,7 @@ int Volume::lookup(Session& session, const Request& request) {
 }
 
 void Volume::gone(const NodeRef& node) {
-  if (!node || stream_ == nullptr) return;
+  if (!node || node->is_local || stream_ == nullptr) return;
   struct stat of {};
   if (backing::stat_of(node->path.number(), of) != 0 || of.st_nlink > 0) return;
   const auto alone = stream_->gate.alone();
@@ -81,7 +83,7 @@ int Volume::make_under_lock(const Request& request, NewFile file, fuse_entry_out
   if (const int error = enter(*folder, file.name, entry); error != 0) return error;
   const Packer packed = pack(file);
   const NodeRef made = node_of(entry.nodeid);
-  stream_->record({.op = Op::create, .file = made->id, .offset = folder->id.value()}, packed.bytes());
+  record(*made, {.op = Op::create, .file = made->id, .offset = folder->id.value()}, packed.bytes());
   stream_->touched(folder);
   stream_->touched(made);
   return 0;
@@ -146,11 +148,12 @@ int Volume::hard_link(Session& session, const Request& request) {
   const NodeRef node = node_of(in.oldnodeid);
   const NodeRef folder = node_of(request);
   if (!node || !folder) return ESTALE;
+  if (is_local(*folder, name, false) != node->is_local) return EXDEV;
   if (const int error = backing::link(node->path.number(), folder->path.number(), name); error != 0) return error;
   fuse_entry_out entry{};
   if (const int error = enter(*folder, name, entry); error != 0) return error;
   const Packer packed = pack_name(name);
-  stream_->record({.op = Op::link, .file = node->id, .offset = folder->id.value()}, packed.bytes());
+  record(*node, {.op = Op::link, .file = node->id, .offset = folder->id.value()}, packed.bytes());
   stream_->touched(folder);
   session.reply(request.head, entry);
   return 0;
@@ -162,8 +165,11 @@ int Volume::remove(Session& session, const Request& request, bool is_folder) {
   const NodeRef folder = node_of(request);
   if (!folder) return ESTALE;
   if (const int error = backing::remove(folder->path.number(), name, is_folder); error != 0) return error;
-  const Packer packed = pack_name(name);
-  stream_->record({.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()}, packed.bytes());
+  if (!is_local(*folder, name, is_folder)) {
+    const Packer packed = pack_name(name);
+    stream_->record({.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()},
+                    packed.bytes());
+  }
   stream_->touched(folder);
   session.reply_empty(request.head.unique);
   return 0;
@@ -177,6 +183,14 @@ int Volume::remove_folder(Session& session, const Request& request) {
   return remove(session, request, true);
 }
 
+void Volume::record_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name,
+                           unsigned flags) {
+  const Packer packed = pack_names(name, new_name);
+  stream_->record(
+      {.op = Op::rename, .flags = static_cast<std::uint16_t>(flags), .offset = from.id.value(), .extra = to.id.value()},
+      packed.bytes());
+}
+
 int Volume::rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names) {
   const std::string name = names;
   const std::string new_name = names + name.size() + 1;
@@ -184,14 +198,13 @@ int Volume::rename_to(Session& session, const Request& request, std::uint64_t to
   const NodeRef from_folder = node_of(request);
   const NodeRef to_folder = node_of(to);
   if (!from_folder || !to_folder) return ESTALE;
-  const int error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
+  int error = may_rename(*from_folder, name, *to_folder, new_name);
+  if (error == 0 && (flags & RENAME_EXCHANGE) != 0) error = may_rename(*to_folder, new_name, *from_folder, name);
   if (error != 0) return error;
-  const Packer packed = pack_names(name, new_name);
-  stream_->record({.op = Op::rename,
-                   .flags = static_cast<std::uint16_t>(flags),
-                   .offset = from_folder->id.value(),
-                   .extra = to_folder->id.value()},
-                  packed.bytes());
+  const bool is_own = is_local_now(*from_folder, name);
+  error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
+  if (error != 0) return error;
+  if (!is_own) record_rename(*from_folder, name, *to_folder, new_name, flags);
   stream_->touched(from_folder);
   stream_->touched(to_folder);
   session.reply_empty(request.head.unique);

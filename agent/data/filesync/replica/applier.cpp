@@ -75,19 +75,32 @@ std::string Applier::apply_name(const Head& head, std::span<const std::byte> pay
   const auto folder = files_.find(FileId{head.offset});
   if (folder == files_.end()) return malformed;
   const int here = folder->second.node();
-  if (head.op == Op::rename) {
-    const auto names = unpack_names(payload);
-    const auto to = files_.find(FileId{head.extra});
-    if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
-    return told("cannot rename", names->first,
-                backing::rename(here, names->first, to->second.node(), names->second, head.flags));
-  }
+  if (head.op == Op::rename) return rename(head, here, payload);
   const auto name = unpack_name(payload);
   if (!name || !is_file_name(*name)) return malformed;
-  if (head.op == Op::remove) return told("cannot remove", *name, backing::remove(here, *name, head.flags != 0));
+  if (head.op == Op::remove) {
+    const int error = backing::remove(here, *name, head.flags != 0);
+    return clears(error, folder->first, here, *name) ? std::string{} : told("cannot remove", *name, error);
+  }
   const auto file = files_.find(head.file);
   if (file == files_.end()) return malformed;
   return told("cannot link", *name, backing::link(file->second.node(), here, *name));
+}
+
+std::string Applier::rename(const Head& head, int from, std::span<const std::byte> payload) {
+  const auto names = unpack_names(payload);
+  const auto to = files_.find(FileId{head.extra});
+  if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
+  const int into = to->second.node();
+  int error = backing::rename(from, names->first, into, names->second, head.flags);
+  if (clears(error, to->first, into, names->second))
+    error = backing::rename(from, names->first, into, names->second, head.flags);
+  return told("cannot rename", names->first, error);
+}
+
+bool Applier::clears(int error, FileId folder, int node, const std::string& name) const {
+  return error == ENOTEMPTY && !directories_[volume_of(folder)].exclusion->is_empty() &&
+         backing::remove_tree(node, name) == 0;
 }
 
 std::string Applier::apply_data(const Head& head, std::span<const std::byte> payload) {
@@ -149,8 +162,8 @@ std::string Applier::add_to_manifest(std::span<const std::byte> payload) {
 
 std::string Applier::end_manifest() {
   files_.clear();
-  for (std::size_t at = 0; at < roots_.size(); ++at) {
-    std::string problem = make_equal(roots_[at], static_cast<VolumeNumber>(at), manifests_[at], files_);
+  for (std::size_t at = 0; at < directories_.size(); ++at) {
+    std::string problem = make_equal(directories_[at], static_cast<VolumeNumber>(at), manifests_[at], files_);
     if (!problem.empty()) return problem;
     manifests_[at] = {};
   }
@@ -185,8 +198,8 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 }
 
 std::string Applier::end_copy(const Head& head) {
-  for (const int root : roots_) {
-    if (::syncfs(root) != 0) return told("cannot write the copy to disk", errno);
+  for (const Directory& directory : directories_) {
+    if (::syncfs(directory.root) != 0) return told("cannot write the copy to disk", errno);
   }
   if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
   duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});

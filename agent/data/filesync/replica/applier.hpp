@@ -24,9 +24,8 @@ struct ApplierDuties {
 
 class Applier {
  public:
-  /// `roots` are the backing directories.
-  Applier(std::vector<int> roots, ApplierDuties duties)
-      : roots_{std::move(roots)}, duties_{std::move(duties)}, manifests_(roots_.size()) {}
+  Applier(std::vector<Directory> directories, ApplierDuties duties)
+      : directories_{std::move(directories)}, duties_{std::move(duties)}, manifests_(directories_.size()) {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
   Sequence applied() const { return applied_; }
@@ -37,12 +36,15 @@ class Applier {
   std::string apply_data(const Head& head, std::span<const std::byte> payload);
   std::string create(const Head& head, std::span<const std::byte> payload);
   std::string compare(const Head& head, std::span<const std::byte> payload);
+  std::string rename(const Head& head, int from, std::span<const std::byte> payload);
+  /// What this node kept for itself in a folder goes with the folder.
+  bool clears(int error, FileId folder, int node, const std::string& name) const;
   std::string begin_manifest();
   std::string add_to_manifest(std::span<const std::byte> payload);
   std::string end_manifest();
   std::string end_copy(const Head& head);
 
-  std::vector<int> roots_;
+  std::vector<Directory> directories_;
   ApplierDuties duties_;
   Sequence applied_;
   std::vector<std::vector<ManifestEntry>> manifests_;  // one a directory

@@ -17,9 +17,10 @@ constexpr std::size_t operations_an_ack = 64;
 
 }  // namespace
 
-Follower::Follower(FollowerOptions options, std::vector<int> roots, std::uint64_t epoch, FollowerEvents events)
+Follower::Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch,
+                   FollowerEvents events)
     : options_{std::move(options)},
-      roots_{std::move(roots)},
+      directories_{std::move(directories)},
       epoch_{epoch},
       events_{std::move(events)},
       stop_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
@@ -151,9 +152,9 @@ bool Follower::has_room() {
 }
 
 void Follower::apply_all(Channel& channel) {
-  Applier applier{roots_, {events_.set_consistent, [&channel](const Head& head, std::span<const std::byte> payload) {
-                             channel.send(head, payload);
-                           }}};
+  Applier applier{directories_,
+                  {events_.set_consistent,
+                   [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); }}};
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;

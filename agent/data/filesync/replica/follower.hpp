@@ -2,8 +2,8 @@
 // Follower: the replica's side: listens for the primary, takes its stream, and lets the Applier do it. One connection
 // at a time reads the network, one thread applies, so that a slow disk does not look like a dead node.
 //
-// Ownership: of its threads; `roots` and the callbacks must outlive it. Threads: public methods from one thread.
-// stop() returns when what had been received is applied.
+// Ownership: of its threads; what is in `directories` and the callbacks must outlive it. Threads: public methods from
+// one thread. stop() returns when what had been received is applied.
 #include <condition_variable>
 #include <deque>
 #include <thread>
@@ -29,7 +29,7 @@ struct FollowerEvents {
 
 class Follower {
  public:
-  Follower(FollowerOptions options, std::vector<int> roots, std::uint64_t epoch, FollowerEvents events);
+  Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch, FollowerEvents events);
   ~Follower();
 
   Status start();
@@ -55,7 +55,7 @@ class Follower {
   bool has_room();
 
   FollowerOptions options_;
-  std::vector<int> roots_;
+  std::vector<Directory> directories_;
   std::atomic<std::uint64_t> epoch_;
   FollowerEvents events_;
   std::vector<platform::Fd> listeners_;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
 
@@ -24,7 +25,9 @@ class ReplicaFile {
 };
 using ReplicaFiles = std::unordered_map<FileId, ReplicaFile>;
 
-/// One directory; its files are added. Errors: text for the operator.
-std::string make_equal(int root, VolumeNumber number, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files);
+/// One directory; its files are added. What of it is not replicated stays, as long as the folder does that it is in.
+/// Errors: text for the operator.
+std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
+                       ReplicaFiles& files);
 
 }  // namespace clusteragent::filesync

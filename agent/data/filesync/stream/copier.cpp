@@ -46,7 +46,7 @@ std::string Copier::run(const std::function<bool()>& begin) {
 
 std::string Copier::send_tree() {
   leader_.record({.op = Op::manifest_begin}, {});
-  for (std::size_t at = 0; at < leader_.roots_.size(); ++at) {
+  for (std::size_t at = 0; at < leader_.directories_.size(); ++at) {
     if (std::string problem = send_volume(static_cast<VolumeNumber>(at)); !problem.empty()) return problem;
   }
   leader_.record({.op = Op::manifest_end}, {});
@@ -58,7 +58,7 @@ std::string Copier::send_tree() {
 }
 
 std::string Copier::send_volume(VolumeNumber number) {
-  const int root = leader_.roots_[number];
+  const int root = leader_.directories_[number].root;
   struct stat of {};
   if (::fstat(root, &of) != 0) return failure("cannot read the directory", errno);
   volume_ = number;
@@ -67,40 +67,43 @@ std::string Copier::send_volume(VolumeNumber number) {
   return send_entry(FileId{}, root, "");
 }
 
-std::string Copier::send_entry(FileId folder, int node, const std::string& name) {
+std::string Copier::send_entry(FileId folder, int node, const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
   struct stat of {};
-  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + name, error);
+  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + path, error);
   if (of.st_dev != device_) {
     return fmt::format(
         "another file system is mounted on \"{}\" inside the replicated directory: it cannot be "
         "mirrored; unmount it",
-        name);
+        path);
   }
+  if (leader_.directories_[volume_].exclusion->excludes(path, S_ISDIR(of.st_mode))) return {};
   ManifestEntry entry;
   entry.folder = folder;
-  if (of.st_ino > inode_max) return name + " has an inode number of more than 56 bits and cannot be mirrored";
+  if (of.st_ino > inode_max) return path + " has an inode number of more than 56 bits and cannot be mirrored";
   entry.file = of.st_ino == root_inode_ ? root_of(volume_) : file_of(volume_, of.st_ino);
   entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
   entry.size = static_cast<std::uint64_t>(of.st_size);
   if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
   if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
   const Packer packed = pack(entry);
-  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + name + " are too large";
+  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + path + " are too large";
   leader_.record({.op = Op::manifest_entry}, packed.bytes());
   if (!places_.emplace(entry.file, items_.size()).second) return {};  // another name of a file that was sent
   const auto handle = handle_of(node);
   if (!handle) return failure("the file system of the directory has no file handles and cannot be mirrored", errno);
   items_.push_back({entry.file, *handle, of.st_mode, entry.size});
-  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node) : std::string{};
+  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node, path) : std::string{};
 }
 
-std::string Copier::send_folder(FileId folder, int node) {
+std::string Copier::send_folder(FileId folder, int node, const std::string& path) {
   std::vector<std::string> names;
   if (const int error = backing::names_in(node, names); error != 0) return failure("cannot read a folder", error);
   for (const std::string& name : names) {
+    const std::string inside = path.empty() ? name : path + "/" + name;
     const platform::Fd inner = backing::open_node(node, name);
-    if (!inner) return failure("cannot open " + name, errno);
-    if (std::string problem = send_entry(folder, inner.number(), name); !problem.empty()) return problem;
+    if (!inner) return failure("cannot open " + inside, errno);
+    if (std::string problem = send_entry(folder, inner.number(), inside); !problem.empty()) return problem;
   }
   return {};
 }

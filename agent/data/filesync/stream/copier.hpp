@@ -39,9 +39,9 @@ class Copier {
 
   std::string send_tree();
   std::string send_volume(VolumeNumber number);
-  int root_of_file(FileId file) const { return leader_.roots_[volume_of(file)]; }
-  std::string send_entry(FileId folder, int node, const std::string& name);
-  std::string send_folder(FileId folder, int node);
+  int root_of_file(FileId file) const { return leader_.directories_[volume_of(file)].root; }
+  std::string send_entry(FileId folder, int node, const std::string& path);
+  std::string send_folder(FileId folder, int node, const std::string& path);
   std::string compare(const Item& item);
   /// One hole or one chunk; returns where to go on, the same offset at the end. Under the file's lock.
   std::uint64_t compare_from(const Item& item, int file, std::uint64_t offset);

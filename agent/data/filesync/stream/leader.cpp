@@ -15,9 +15,10 @@ constexpr std::chrono::milliseconds retry_max{2000};
 
 }  // namespace
 
-Leader::Leader(LeaderOptions options, std::vector<int> roots, std::uint64_t epoch, bool is_solo, LeaderEvents events)
+Leader::Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
+               LeaderEvents events)
     : options_{std::move(options)},
-      roots_{std::move(roots)},
+      directories_{std::move(directories)},
       epoch_{epoch},
       events_{std::move(events)},
       ledger_{is_solo} {}
@@ -82,7 +83,7 @@ void Leader::give_up() {
 }
 
 void Leader::touched(const NodeRef& node) {
-  if (!node || node->has_new_times) return;
+  if (!node || node->is_local || node->has_new_times) return;
   const std::lock_guard lock{mutex_};
   // A copy takes them along; to remember them until then would keep removed files on the disk.
   if (!ledger_.is_streaming() || node->has_new_times.exchange(true)) return;

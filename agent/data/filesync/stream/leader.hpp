@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
@@ -40,8 +41,9 @@ struct LeaderEvents {
 
 class Leader : public Stream {
  public:
-  /// `roots` are the backing directories.
-  Leader(LeaderOptions options, std::vector<int> roots, std::uint64_t epoch, bool is_solo, LeaderEvents events);
+  /// What is in `directories` must outlive it.
+  Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
+         LeaderEvents events);
   ~Leader() override;
 
   void record(Head head, std::span<const std::byte> payload) override;
@@ -79,7 +81,7 @@ class Leader : public Stream {
   void tell_times_of(const NodeRef& node);
 
   LeaderOptions options_;
-  std::vector<int> roots_;
+  std::vector<Directory> directories_;
   std::atomic<std::uint64_t> epoch_;
   LeaderEvents events_;
   std::mutex mutex_;

@@ -250,8 +250,18 @@ class ModuleRules {
         if ((*excluded)["path"].is_set() == (*excluded)["regexpath"].is_set()) {
           diagnostics_.error(excluded->at, "<notreplicated> needs either \"path\" or \"regexpath\"");
         }
+        check_excluded((*excluded)["path"]);
       }
     }
+  }
+
+  void check_excluded(const Value& path) {
+    if (!path.is_valid || !path.is_set()) return;
+    const std::string whole = "/" + path.text + "/";
+    const bool leads_out = path.text.starts_with('/') || whole.find("/../") != std::string::npos;
+    const bool is_all = path.text.empty() || path.text == "." || path.text == "./";
+    if (leads_out) error(path, "leads out of the replicated directory", "a path relative to it, such as tmp/sort");
+    if (is_all) error(path, "is the replicated directory itself", "a path in it, such as tmp/sort");
   }
 
   void check_directory(const Value& dir, std::map<std::string, const Value*>& seen) {

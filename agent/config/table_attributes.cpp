@@ -290,11 +290,13 @@ constexpr std::array attributes{
                  .description = "`read_only`: only the primary may write to it. So it is in any case."},
     AttributeRow{.element = "tocheck", .name = "path", .type = Type::text, .is_required = true,
                  .description = "The path, absolute or relative to `dir`."},
-    AttributeRow{.element = "notreplicated", .name = "path", .type = Type::text, .standing = stored,
-                 .description = "A path relative to `dir`. Either this or `regexpath`."},
-    AttributeRow{.element = "notreplicated", .name = "regexpath", .type = Type::regex_or_not, .standing = stored,
-                 .description = "POSIX extended regular expression; with a leading `!` only what matches is "
-                                "replicated."},
+    AttributeRow{.element = "notreplicated", .name = "path", .type = Type::text,
+                 .description = "A file, or a folder with all below it, relative to `dir`, as `auto.cnf`. Either this "
+                                "or `regexpath`."},
+    AttributeRow{.element = "notreplicated", .name = "regexpath", .type = Type::regex_or_not,
+                 .description = "POSIX extended regular expression, searched in the path relative to `dir`, as "
+                                "`\\.(pid|sock|err)$`. With a leading `!` only files that match are replicated, and "
+                                "every folder. A file that any `<notreplicated>` takes out is out."},
     AttributeRow{.element = "user", .name = "nicestoptimeout", .type = Type::duration, .fallback = "300", .unit = "s",
                  .minimum = 1, .maximum = script_limit_max_s,
                  .description = "Limit of a stop script before it is called again with `force`."},

@@ -97,10 +97,16 @@ void append_diverged(std::vector<Row>& rows, const Screen& screen) {
 }
 
 /// Of what not every module has.
-void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell (*shown)(const Json&)) {
+void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell (*shown)(const Json&),
+             const char* label = nullptr) {
   if (part(screen.own, key).empty()) return;
-  rows.push_back(labelled(key, shown(part(screen.own, key)),
+  rows.push_back(labelled(label == nullptr ? key : label, shown(part(screen.own, key)),
                           is_report_current(screen) ? shown(part(screen.report, key)) : Cell{unknown}));
+}
+
+void add_replication(std::vector<Row>& rows, const Screen& screen) {
+  add_row(rows, screen, "replication", replication_cell);
+  add_row(rows, screen, "replication", replicated_directories_cell, "mirrored");
 }
 
 std::vector<Row> node_rows(const Screen& screen) {
@@ -155,7 +161,7 @@ std::vector<Row> node_rows(const Screen& screen) {
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
   add_row(rows, screen, "witness", witness_cell);
   add_row(rows, screen, "ping", ping_cell);
-  add_row(rows, screen, "replication", replication_cell);
+  add_replication(rows, screen);
   const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
   rows.push_back(
       labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));

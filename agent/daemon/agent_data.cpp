@@ -38,8 +38,12 @@ Status Agent::open_data() {
   data::EngineOptions options;
   options.module = setup_.module;
   options.node = setup_.node_name();
-  options.directory = rfs.directories.front().directory;
-  options.must_exist = rfs.directories.front().must_exist;
+  for (const config::ReplicatedConfig& each : rfs.directories) {
+    data::EngineDirectory directory{each.directory, each.must_exist, {}};
+    for (const config::NotReplicatedConfig& rule : each.excluded)
+      directory.excluded.push_back({rule.path, rule.regex, rule.is_inverted});
+    options.directories.push_back(std::move(directory));
+  }
   options.state_path = setup_.paths.var_dir(setup_.module) + "/filesync";
   options.port = setup_.config.heart.port;
   options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;

@@ -1,16 +1,36 @@
 #include "agent/data/engine_protocol.hpp"
 
+#include <utility>
+
 namespace clusteragent::data {
+
+std::string directories_text(const EngineOptions& options) {
+  std::string text;
+  for (const EngineDirectory& each : options.directories) {
+    text += (text.empty() ? "" : ", ") + each.path;
+    const char* joint = " without ";
+    for (const filesync::ExclusionRule& rule : each.excluded) {
+      text += std::exchange(joint, " and ") + rule.path + (rule.is_inverted ? "!" : "") + rule.regex;
+    }
+  }
+  return text;
+}
 
 Json to_json(const EngineOptions& options) {
   Json keys = Json::array();
   for (const EngineKey& each : options.keys) keys.push_back({{"identity", each.identity}, {"key", each.key}});
+  Json directories = Json::array();
+  for (const EngineDirectory& each : options.directories) {
+    Json excluded = Json::array();
+    for (const filesync::ExclusionRule& rule : each.excluded)
+      excluded.push_back({{"path", rule.path}, {"regex", rule.regex}, {"is_inverted", rule.is_inverted}});
+    directories.push_back({{"path", each.path}, {"must_exist", each.must_exist}, {"excluded", std::move(excluded)}});
+  }
   return {{"do", "configure"},
           {"module", options.module},
           {"node", options.node},
-          {"directory", options.directory},
+          {"directories", std::move(directories)},
           {"state_path", options.state_path},
-          {"must_exist", options.must_exist},
           {"own_addresses", options.own_addresses},
           {"peer_addresses", options.peer_addresses},
           {"port", options.port},
@@ -30,9 +50,13 @@ EngineOptions engine_options(const Json& json) {
   EngineOptions options;
   options.module = json.at("module");
   options.node = json.at("node");
-  options.directory = json.at("directory");
+  for (const Json& each : json.at("directories")) {
+    EngineDirectory directory{each.at("path"), each.at("must_exist").get<std::vector<std::string>>(), {}};
+    for (const Json& rule : each.at("excluded"))
+      directory.excluded.push_back({rule.at("path"), rule.at("regex"), rule.at("is_inverted")});
+    options.directories.push_back(std::move(directory));
+  }
   options.state_path = json.at("state_path");
-  options.must_exist = json.at("must_exist").get<std::vector<std::string>>();
   options.own_addresses = json.at("own_addresses").get<std::vector<std::string>>();
   options.peer_addresses = json.at("peer_addresses").get<std::vector<std::string>>();
   options.port = json.at("port");

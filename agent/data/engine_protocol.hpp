@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/base/time.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/wire/keys.hpp"
 
 namespace clusteragent::data {
@@ -26,12 +27,17 @@ struct EngineKey {
   wire::Key key{};
 };
 
+struct EngineDirectory {
+  std::string path;
+  std::vector<std::string> must_exist;
+  std::vector<filesync::ExclusionRule> excluded;
+};
+
 struct EngineOptions {
   std::string module;
   std::string node;
-  std::string directory;   // the replicated one
-  std::string state_path;  // a folder of the engine's own
-  std::vector<std::string> must_exist;
+  std::vector<EngineDirectory> directories;  // the replicated ones, in the order of the configuration
+  std::string state_path;                    // a folder of the engine's own
   std::vector<std::string> own_addresses;
   std::vector<std::string> peer_addresses;
   std::uint16_t port = 0;
@@ -41,6 +47,8 @@ struct EngineOptions {
   Duration confirm_limit{};
 };
 
+/// The directories as a sentence has them; two nodes with the same text mirror the same.
+std::string directories_text(const EngineOptions& options);
 Json to_json(const EngineOptions& options);
 /// Asserts: what the agent wrote is well formed.
 EngineOptions engine_options(const Json& json);

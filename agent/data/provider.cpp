@@ -155,9 +155,11 @@ void FilesyncProvider::Impl::lost() {
   boost::system::error_code ignored;
   socket.close(ignored);
   const std::string cause = "the replication engine died";
+  std::vector<std::string> paths;
+  for (const EngineDirectory& each : options.directories) paths.push_back(each.path);
   log::critical("rfs", "{}; what the application tries on {} fails until it is started again", cause,
-                options.directory);
-  progress = {{"state", "engine died"}, {"directory", options.directory}};
+                fmt::join(paths, ", "));
+  progress = {{"state", "engine died"}, {"directories", paths}};
   unsent.clear();
   for (const Token token : std::set<Token>{owed}) finish(token, false, cause);
   if (std::exchange(is_engaged, false)) sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, cause});

@@ -17,7 +17,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair  # noqa: E402
+from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, soon  # noqa: E402
 from tree import differences, tree  # noqa: E402
 
 RENAME_NOREPLACE, RENAME_EXCHANGE, AT_FDCWD = 1, 2, -100
@@ -179,15 +179,6 @@ def write_aligned(path, flags):
         page[:] = b"\x5a" * 16384
         os.pwrite(descriptor, page, 16384)
     os.close(descriptor)
-
-
-def soon(condition, seconds=PATIENCE_S):
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 class Operations(unittest.TestCase):

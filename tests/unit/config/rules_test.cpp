@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tests/unit/config/support.hpp"
 
 namespace clusteragent::config::testing {
@@ -156,6 +158,14 @@ TEST_F(Rules, replication_is_typed_now) {
   expect_one_error("is not a multiple of reipacketsize");
   load_rfs("", R"(<replicated dir="/d"><notreplicated/></replicated>)");
   expect_one_error("needs either \"path\" or \"regexpath\"");
+  for (const char* outside : {"/tmp", "../tmp", "a/../../b", "a/.."}) {
+    load_rfs("", fmt::format(R"(<replicated dir="/d"><notreplicated path="{}"/></replicated>)", outside));
+    expect_one_error("leads out of the replicated directory");
+  }
+  load_rfs("", R"(<replicated dir="/d"><notreplicated path="."/></replicated>)");
+  expect_one_error("is the replicated directory itself");
+  load_rfs("", R"(<replicated dir="/d"><notreplicated regexpath="!(a"/></replicated>)");
+  expect_one_error("regexpath");
   load_rfs("", R"(<replicated dir="/d" mode="read_write"/>)");
   expect_one_error("is unknown; allowed: read_only");
 }

@@ -14,6 +14,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/base/assert.hpp"
+#include "agent/data/filesync/store/backing.hpp"
+
 namespace clusteragent::filesync {
 namespace {
 
@@ -59,7 +62,7 @@ void Engine::answer(const Waiter& waiter, int error) {
   std::shared_ptr<fuse::Session> session;
   {
     const std::lock_guard lock{mutex_};
-    session = session_;
+    session = mirrors_[waiter.volume].session;
   }
   if (!session) return;
   if (error != 0) return session->reply_error(waiter.request, error);
@@ -87,64 +90,100 @@ LeaderEvents Engine::leader_events() {
   return events;
 }
 
-Status Engine::open_directory() {
-  if (root_) return success();
+Status Engine::open_directory(std::size_t at) {
+  const data::EngineDirectory& wanted = options_->directories[at];
+  platform::Fd& root = mirrors_[at].root;
   // Read-write paths for the application alone; what is behind it is reached by this descriptor from now on.
-  root_ = platform::Fd{::open(options_->directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!root_) {
-    return Error{ErrorCode::system, fmt::format("cannot open the replicated directory {}: {}; make it, or mount what "
-                                                "holds it, and start the module again",
-                                                options_->directory, std::strerror(errno))};
+  root = platform::Fd{::open(wanted.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!root) {
+    return Error{ErrorCode::system, fmt::format("cannot open the replicated directory {} on {}: {}; make it, or mount "
+                                                "what holds it, and start the module again",
+                                                wanted.path, options_->node, std::strerror(errno))};
+  }
+  for (const std::string& path : wanted.must_exist) {
+    if (::faccessat(root.number(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    return Error{ErrorCode::system,
+                 fmt::format("{} is missing in {} on {}, and <tocheck> wants it before the directory "
+                             "is used: is its file system mounted?",
+                             path, wanted.path, options_->node)};
   }
   return success();
 }
 
-Status Engine::check_contents() const {
-  for (const std::string& path : options_->must_exist) {
-    if (::faccessat(root_.number(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
-    return Error{ErrorCode::system, fmt::format("{} is missing in {}, and <tocheck> wants it before the directory is "
-                                                "used: is its file system mounted?",
-                                                path, options_->directory)};
+Status Engine::open_directories() {
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    if (const Status opened = open_directory(at); !opened) return opened;
+  }
+  return check_apart();
+}
+
+Status Engine::check_apart() const {
+  for (std::size_t inner = 0; inner < mirrors_.size(); ++inner) {
+    for (std::size_t outer = 0; outer < mirrors_.size(); ++outer) {
+      if (inner == outer || !backing::is_inside(mirrors_[inner].root.number(), mirrors_[outer].root.number())) continue;
+      // The configuration compares paths; where a symbolic link leads is seen here.
+      return Error{ErrorCode::refused,
+                   fmt::format("the replicated directory {} lies in {} on {}: every file can be in one of them only. "
+                               "Name the outer one alone",
+                               options_->directories[inner].path, options_->directories[outer].path, options_->node)};
+    }
   }
   return success();
+}
+
+std::vector<Directory> Engine::directories() const {
+  std::vector<Directory> all;
+  for (const Mirror& mirror : mirrors_) all.push_back({mirror.root.number(), &mirror.exclusion});
+  return all;
 }
 
 Status Engine::mount(Stream* stream) {
-  volume_ = std::make_unique<fuse::Volume>(
-      platform::Fd{::openat(root_.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, stream);
-  auto mounted = fuse::Session::mount(options_->directory, "clusteragent-" + options_->module, *volume_);
-  if (!mounted) return mounted.error();
-  const std::lock_guard lock{mutex_};
-  session_ = std::move(*mounted);
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    Mirror& mirror = mirrors_[at];
+    mirror.volume = std::make_unique<fuse::Volume>(
+        static_cast<VolumeNumber>(at),
+        platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream);
+    auto mounted =
+        fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module, *mirror.volume);
+    if (!mounted) return mounted.error();
+    const std::lock_guard lock{mutex_};
+    mirror.session = std::move(*mounted);
+  }
   return success();
 }
 
 void Engine::let_go() {
-  // The mount first: what mapped files still hold goes into the stream.
-  std::shared_ptr<fuse::Session> session;
-  {
-    const std::lock_guard lock{mutex_};
-    session = session_;
+  // The mounts first: what mapped files still hold goes into the stream.
+  for (const Mirror& mirror : mirrors_) {
+    if (mirror.session) mirror.session->end();
   }
-  if (session) session->end();
   if (leader_) {
     if (!leader_->drain(drain_limit))
       tell({{"is", "note"}, {"level", "C"}, {"text", "the other node did not get the last writes in time"}});
     leader_->stop();
   }
   follower_.reset();
-  {
-    const std::lock_guard lock{mutex_};
-    session_.reset();
+  for (Mirror& mirror : mirrors_) {
+    std::shared_ptr<fuse::Session> session;
+    {
+      const std::lock_guard lock{mutex_};
+      session = std::exchange(mirror.session, nullptr);
+    }
+    session.reset();
+    mirror.volume.reset();
   }
-  session.reset();
-  volume_.reset();
   leader_.reset();
-  root_.reset();
+  for (Mirror& mirror : mirrors_) mirror.root.reset();
+}
+
+std::string Engine::identity() const {
+  std::string all;
+  for (const Mirror& mirror : mirrors_) all += "+" + identity_of(mirror.root.number());
+  return all;
 }
 
 Result<Standing> Engine::begin_history() const {
-  Standing standing{true, {}, history_->read(identity_of(root_.number())).history};
+  Standing standing{true, {}, history_->read(identity()).history};
   if (::getrandom(&standing.history, sizeof standing.history, 0) != sizeof standing.history)
     return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
   // Before the first change: a replica that came back with the old name would be believed.
@@ -152,14 +191,14 @@ Result<Standing> Engine::begin_history() const {
     return Error{ErrorCode::system,
                  fmt::format("{}; it says which copy {} is, and must not outlive the next write. Make its file system "
                              "writable, or remove it by hand",
-                             forgotten.error().message, options_->directory)};
+                             forgotten.error().message, data::directories_text(*options_))};
   }
   return standing;
 }
 
 Status Engine::set_standing(const Standing& standing) {
   if (!standing.history) return history_->forget();
-  const Status written = history_->write(standing, identity_of(root_.number()));
+  const Status written = history_->write(standing, identity());
   if (written) return written;
   // It costs a comparison of everything, later; the copy is good without it.
   tell({{"is", "note"},
@@ -179,16 +218,22 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
     return Error{ErrorCode::refused,
                  fmt::format("the copy of {} on {} is not complete: a reintegration was interrupted. Start the other "
                              "node, which has the data; to use this copy as it is, remove {} first",
-                             options_->directory, options_->node, incomplete_->path())};
+                             data::directories_text(*options_), options_->node, incomplete_->path())};
   }
-  if (const Status opened = open_directory(); !opened) return opened;
-  if (const Status checked = check_contents(); !checked) return checked;
+  if (const Status opened = open_directories(); !opened) return opened;
   const auto standing = begin_history();
   if (!standing) return standing.error();
-  LeaderOptions options{options_->module, options_->node,    options_->own_addresses,        options_->peer_addresses,
-                        options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit,
+  LeaderOptions options{options_->module,
+                        options_->node,
+                        data::directories_text(*options_),
+                        options_->own_addresses,
+                        options_->peer_addresses,
+                        options_->port,
+                        channel_options(),
+                        options_->acknowledges_on_disk,
+                        options_->confirm_limit,
                         *standing};
-  leader_ = std::make_unique<Leader>(std::move(options), root_.number(), epoch, is_solo, leader_events());
+  leader_ = std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();
     return mounted;
@@ -203,28 +248,43 @@ Status Engine::follow(std::uint64_t epoch) {
     return success();
   }
   let_go();
-  if (const Status opened = open_directory(); !opened) return opened;
+  if (const Status opened = open_directories(); !opened) return opened;
   FollowerEvents events;
   events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
-  events.standing = [this] { return history_->read(identity_of(root_.number())); };
+  events.standing = [this] { return history_->read(identity()); };
   events.set_standing = [this](const Standing& standing) { return set_standing(standing); };
   events.note = leader_events().note;
-  FollowerOptions options{options_->module, options_->node, options_->own_addresses, options_->port, channel_options()};
-  follower_ = std::make_unique<Follower>(std::move(options), root_.number(), epoch, std::move(events));
+  FollowerOptions options{options_->module,        options_->node, data::directories_text(*options_),
+                          options_->own_addresses, options_->port, channel_options()};
+  follower_ = std::make_unique<Follower>(std::move(options), directories(), epoch, std::move(events));
   Status done = mount(nullptr);
   if (done) done = follower_->start();
   if (!done) let_go();
   return done;
 }
 
+void Engine::configure(const Json& command) {
+  options_ = data::engine_options(command);
+  incomplete_.emplace(options_->state_path, "incomplete");
+  history_.emplace(options_->state_path);
+  mirrors_.resize(options_->directories.size());
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    const data::EngineDirectory& wanted = options_->directories[at];
+    auto exclusion = Exclusion::make(wanted.excluded);
+    // The reader of the configuration has compiled the same expressions.
+    CLUSTERAGENT_ASSERT(exclusion);
+    mirrors_[at].exclusion = std::move(*exclusion);
+    if (!fuse::remove_stale_mount(wanted.path)) continue;
+    tell({{"is", "note"},
+          {"level", "E"},
+          {"text", "removed the mount that a former engine left behind on " + wanted.path}});
+  }
+}
+
 void Engine::carry_out(const Json& command) {
   const std::string what = command.at("do");
   if (what == "configure") {
-    options_ = data::engine_options(command);
-    incomplete_.emplace(options_->state_path, "incomplete");
-    history_.emplace(options_->state_path);
-    if (fuse::remove_stale_mount(options_->directory))
-      tell({{"is", "note"}, {"level", "E"}, {"text", "removed the mount that a former engine left behind"}});
+    configure(command);
     return;
   }
   if (what == "keys") {
@@ -252,7 +312,8 @@ void Engine::carry_out(const Json& command) {
 }
 
 void Engine::tell_progress() {
-  Json now = {{"directory", options_->directory}};
+  Json now = {{"directories", Json::array()}};
+  for (const data::EngineDirectory& each : options_->directories) now["directories"].push_back(each.path);
   if (leader_) {
     const CopyProgress copy = leader_->progress();
     now["state"] = text_of(leader_->mode());

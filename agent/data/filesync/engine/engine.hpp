@@ -1,6 +1,7 @@
 #pragma once
-// Engine: the process that mirrors one directory. Mounts it, leads or follows as the agent says, and tells the agent
-// what came of it. Ends when the agent does: an application without its agent must not go on writing here.
+// Engine: the process that mirrors the directories of one module, in one stream. Mounts them, leads or follows as the
+// agent says, and tells the agent what came of it. Ends when the agent does: an application without its agent must not
+// go on writing here.
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,11 +24,15 @@ class Engine {
 
  private:
   void carry_out(const data::Json& command);
-  Status open_directory();
+  Status open_directories();
+  Status check_apart() const;
+  Status open_directory(std::size_t at);
+  std::vector<Directory> directories() const;
+  void configure(const data::Json& command);
   Status lead(std::uint64_t epoch, bool is_solo);
   Status follow(std::uint64_t epoch);
   Status mount(Stream* stream);
-  Status check_contents() const;
+  std::string identity() const;
   Result<Standing> begin_history() const;
   Status set_standing(const Standing& standing);
   void let_go();
@@ -41,10 +46,14 @@ class Engine {
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
   std::optional<HistoryFile> history_;
-  platform::Fd root_;
-  std::unique_ptr<fuse::Volume> volume_;
+  struct Mirror {
+    platform::Fd root;
+    Exclusion exclusion;
+    std::unique_ptr<fuse::Volume> volume;
+    std::shared_ptr<fuse::Session> session;  // under mutex_
+  };
+  std::vector<Mirror> mirrors_;  // one a directory, in their order
   std::mutex mutex_;
-  std::shared_ptr<fuse::Session> session_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
   data::Json told_;

@@ -23,8 +23,11 @@ std::uint32_t device_number(dev_t device) {
 
 }  // namespace
 
-Volume::Volume(platform::Fd root, Stream* stream)
-    : nodes_{std::move(root)}, stream_{stream}, cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
+Volume::Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream)
+    : nodes_{number, std::move(root)},
+      exclusion_{exclusion},
+      stream_{stream},
+      cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
 
 bool Volume::changes(const Request& request) {
   switch (request.head.opcode) {
@@ -103,9 +106,13 @@ int Volume::handle(Session& session, const Request& request) {
   return error;
 }
 
+void Volume::record(const Node& node, const Head& head, std::span<const std::byte> payload) {
+  if (!node.is_local) stream_->record(head, payload);
+}
+
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {
   const auto narrow = [](auto value) { return static_cast<std::uint32_t>(value); };
-  out.ino = id.value();
+  out.ino = inode_of(id);
   out.size = static_cast<std::uint64_t>(of.st_size);
   out.blocks = static_cast<std::uint64_t>(of.st_blocks);
   out.atime = static_cast<std::uint64_t>(of.st_atim.tv_sec);
@@ -124,7 +131,7 @@ void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {
 
 fuse_entry_out Volume::entry_of(const Node& node, const struct stat& of) const {
   fuse_entry_out out{};
-  out.nodeid = node.id.value();
+  out.nodeid = inode_of(node.id);
   out.entry_valid = cached_s_;
   out.attr_valid = cached_s_;
   fill_attributes(out.attr, of, node.id);

@@ -11,10 +11,6 @@
 namespace clusteragent::filesync::fuse {
 namespace {
 
-FileId node_of(const Request& request) {
-  return FileId{request.head.nodeid};
-}
-
 dev_t device_of(std::uint32_t packed) {
   return ::makedev((packed & 0xfff00U) >> 8U, (packed & 0xffU) | ((packed >> 12U) & 0xfff00U));
 }
@@ -37,12 +33,15 @@ int Volume::enter(const Node& folder, const std::string& name, fuse_entry_out& o
   if (const int error = backing::stat_of(found.number(), of); error != 0) return error;
   // Another file system mounted inside has numbers of its own, which would be taken for others.
   if (of.st_dev != nodes_.root().st_dev) return EXDEV;
-  out = entry_of(*nodes_.refer(std::move(found), of), of);
+  if (of.st_ino > inode_max) return EOVERFLOW;
+  // Of several names one may be replicated; what happens to the file is recorded then.
+  const bool is_own = is_local(folder, name, S_ISDIR(of.st_mode)) && (S_ISDIR(of.st_mode) || of.st_nlink == 1);
+  out = entry_of(*nodes_.refer(std::move(found), of, is_own), of);
   return 0;
 }
 
 int Volume::lookup(Session& session, const Request& request) {
-  const NodeRef folder = nodes_.find(node_of(request));
+  const NodeRef folder = node_of(request);
   if (!folder) return ESTALE;
   fuse_entry_out out{};
   if (const int error = enter(*folder, request.text(), out); error != 0) return error;
@@ -51,7 +50,7 @@ int Volume::lookup(Session& session, const Request& request) {
 }
 
 void Volume::gone(const NodeRef& node) {
-  if (!node || stream_ == nullptr) return;
+  if (!node || node->is_local || stream_ == nullptr) return;
   struct stat of {};
   if (backing::stat_of(node->path.number(), of) != 0 || of.st_nlink > 0) return;
   const auto alone = stream_->gate.alone();
@@ -59,7 +58,7 @@ void Volume::gone(const NodeRef& node) {
 }
 
 int Volume::forget(Session&, const Request& request) {
-  gone(nodes_.forget(node_of(request), request.as<fuse_forget_in>().nlookup));
+  gone(nodes_.forget(file_of(nodes_.volume(), request.head.nodeid), request.as<fuse_forget_in>().nlookup));
   return 0;
 }
 
@@ -67,12 +66,12 @@ int Volume::forget_many(Session&, const Request& request) {
   const auto& in = request.as<fuse_batch_forget_in>();
   const auto* each = reinterpret_cast<const fuse_forget_one*>(request.body.data() + sizeof in);
   for (std::uint32_t count = 0; count < in.count; ++count, ++each)
-    gone(nodes_.forget(FileId{each->nodeid}, each->nlookup));
+    gone(nodes_.forget(file_of(nodes_.volume(), each->nodeid), each->nlookup));
   return 0;
 }
 
 int Volume::make_under_lock(const Request& request, NewFile file, fuse_entry_out& entry) {
-  const NodeRef folder = nodes_.find(node_of(request));
+  const NodeRef folder = node_of(request);
   if (!folder) return ESTALE;
   struct stat of {};
   if (const int error = backing::stat_of(folder->path.number(), of); error != 0) return error;
@@ -83,9 +82,10 @@ int Volume::make_under_lock(const Request& request, NewFile file, fuse_entry_out
   if (const int error = backing::make(folder->path.number(), file); error != 0) return error;
   if (const int error = enter(*folder, file.name, entry); error != 0) return error;
   const Packer packed = pack(file);
-  stream_->record({.op = Op::create, .file = FileId{entry.nodeid}, .offset = folder->id.value()}, packed.bytes());
+  const NodeRef made = node_of(entry.nodeid);
+  record(*made, {.op = Op::create, .file = made->id, .offset = folder->id.value()}, packed.bytes());
   stream_->touched(folder);
-  stream_->touched(nodes_.find(FileId{entry.nodeid}));
+  stream_->touched(made);
   return 0;
 }
 
@@ -126,11 +126,11 @@ int Volume::create(Session& session, const Request& request) {
   const auto alone = stream_->gate.alone();
   int error = make_under_lock(request, new_file(request, name.c_str(), S_IFREG | (in.mode & 07777)), out.entry);
   if (error == EEXIST && (in.flags & O_EXCL) == 0) {
-    const NodeRef folder = nodes_.find(node_of(request));
+    const NodeRef folder = node_of(request);
     error = folder ? enter(*folder, name, out.entry) : ESTALE;
   }
   if (error != 0) return error;
-  const NodeRef node = nodes_.find(FileId{out.entry.nodeid});
+  const NodeRef node = node_of(out.entry.nodeid);
   const int flags = static_cast<int>(in.flags);
   auto opened = std::make_unique<OpenFile>();
   opened->node = node;
@@ -146,14 +146,15 @@ int Volume::hard_link(Session& session, const Request& request) {
   const auto& in = request.as<fuse_link_in>();
   const std::string name = request.text(sizeof in);
   const auto alone = stream_->gate.alone();
-  const NodeRef node = nodes_.find(FileId{in.oldnodeid});
-  const NodeRef folder = nodes_.find(node_of(request));
+  const NodeRef node = node_of(in.oldnodeid);
+  const NodeRef folder = node_of(request);
   if (!node || !folder) return ESTALE;
+  if (is_local(*folder, name, false) != node->is_local) return EXDEV;
   if (const int error = backing::link(node->path.number(), folder->path.number(), name); error != 0) return error;
   fuse_entry_out entry{};
   if (const int error = enter(*folder, name, entry); error != 0) return error;
   const Packer packed = pack_name(name);
-  stream_->record({.op = Op::link, .file = node->id, .offset = folder->id.value()}, packed.bytes());
+  record(*node, {.op = Op::link, .file = node->id, .offset = folder->id.value()}, packed.bytes());
   stream_->touched(folder);
   session.reply(request.head, entry);
   return 0;
@@ -162,11 +163,14 @@ int Volume::hard_link(Session& session, const Request& request) {
 int Volume::remove(Session& session, const Request& request, bool is_folder) {
   const std::string name = request.text();
   const auto alone = stream_->gate.alone();
-  const NodeRef folder = nodes_.find(node_of(request));
+  const NodeRef folder = node_of(request);
   if (!folder) return ESTALE;
   if (const int error = backing::remove(folder->path.number(), name, is_folder); error != 0) return error;
-  const Packer packed = pack_name(name);
-  stream_->record({.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()}, packed.bytes());
+  if (!is_local(*folder, name, is_folder)) {
+    const Packer packed = pack_name(name);
+    stream_->record({.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()},
+                    packed.bytes());
+  }
   stream_->touched(folder);
   session.reply_empty(request.head.unique);
   return 0;
@@ -180,21 +184,28 @@ int Volume::remove_folder(Session& session, const Request& request) {
   return remove(session, request, true);
 }
 
-int Volume::rename_to(Session& session, const Request& request, FileId to, unsigned flags, const char* names) {
+void Volume::record_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name,
+                           unsigned flags) {
+  const Packer packed = pack_names(name, new_name);
+  stream_->record(
+      {.op = Op::rename, .flags = static_cast<std::uint16_t>(flags), .offset = from.id.value(), .extra = to.id.value()},
+      packed.bytes());
+}
+
+int Volume::rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names) {
   const std::string name = names;
   const std::string new_name = names + name.size() + 1;
   const auto alone = stream_->gate.alone();
-  const NodeRef from_folder = nodes_.find(node_of(request));
-  const NodeRef to_folder = nodes_.find(to);
+  const NodeRef from_folder = node_of(request);
+  const NodeRef to_folder = node_of(to);
   if (!from_folder || !to_folder) return ESTALE;
-  const int error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
+  int error = may_rename(*from_folder, name, *to_folder, new_name);
+  if (error == 0 && (flags & RENAME_EXCHANGE) != 0) error = may_rename(*to_folder, new_name, *from_folder, name);
   if (error != 0) return error;
-  const Packer packed = pack_names(name, new_name);
-  stream_->record({.op = Op::rename,
-                   .flags = static_cast<std::uint16_t>(flags),
-                   .offset = from_folder->id.value(),
-                   .extra = to.value()},
-                  packed.bytes());
+  const bool is_own = is_local_now(*from_folder, name);
+  error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
+  if (error != 0) return error;
+  if (!is_own) record_rename(*from_folder, name, *to_folder, new_name, flags);
   stream_->touched(from_folder);
   stream_->touched(to_folder);
   session.reply_empty(request.head.unique);
@@ -203,16 +214,16 @@ int Volume::rename_to(Session& session, const Request& request, FileId to, unsig
 
 int Volume::rename(Session& session, const Request& request) {
   const auto& in = request.as<fuse_rename_in>();
-  return rename_to(session, request, FileId{in.newdir}, 0, request.text(sizeof in));
+  return rename_to(session, request, in.newdir, 0, request.text(sizeof in));
 }
 
 int Volume::rename_with_flags(Session& session, const Request& request) {
   const auto& in = request.as<fuse_rename2_in>();
-  return rename_to(session, request, FileId{in.newdir}, in.flags, request.text(sizeof in));
+  return rename_to(session, request, in.newdir, in.flags, request.text(sizeof in));
 }
 
 int Volume::read_link(Session& session, const Request& request) {
-  const NodeRef node = nodes_.find(node_of(request));
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   std::string target;
   if (const int error = backing::read_link(node->path.number(), target); error != 0) return error;

@@ -24,6 +24,7 @@ enum class Mode : std::uint8_t {
 struct Waiter {
   std::uint64_t request = 0;             // FUSE's number of it
   std::optional<std::uint32_t> written;  // what a write says; nothing: the reply is empty
+  VolumeNumber volume = 0;               // whose request it is
   friend bool operator==(const Waiter&, const Waiter&) = default;
 };
 

@@ -9,7 +9,8 @@ namespace {
 
 class Finder {
  public:
-  Finder(const std::vector<ManifestEntry>& manifest, const Marks& own) : own_{own} {
+  Finder(VolumeNumber volume, const std::vector<ManifestEntry>& manifest, const Marks& own)
+      : volume_{volume}, own_{own} {
     for (const ManifestEntry& entry : manifest) inside_[entry.folder].push_back(&entry);
   }
 
@@ -31,10 +32,10 @@ class Finder {
     const bool is_here = node && backing::stat_of(node.number(), of) == 0 &&
                          ((of.st_mode ^ entry.made.mode) & S_IFMT) == 0 &&
                          found.reserved.emplace(of.st_ino, entry.file).second;
-    if (S_ISDIR(entry.made.mode)) folder(entry.file, is_here ? node.number() : -1, FileId{of.st_ino});
+    if (S_ISDIR(entry.made.mode)) folder(entry.file, is_here ? node.number() : -1, file_of(volume_, of.st_ino));
     if (!S_ISREG(entry.made.mode)) return;
     if (is_here)
-      tell(entry.file, FileId{of.st_ino});
+      tell(entry.file, file_of(volume_, of.st_ino));
     else
       found.doubts.push_back({entry.file, Doubt::whole});
   }
@@ -47,15 +48,16 @@ class Finder {
     for (const std::uint64_t extent : marks->doubtful) found.doubts.push_back({file, extent});
   }
 
+  VolumeNumber volume_;
   const Marks& own_;
   std::map<FileId, std::vector<const ManifestEntry*>> inside_;
 };
 
 }  // namespace
 
-Adoption adopt(int root, const std::vector<ManifestEntry>& manifest, const Marks& own) {
-  Finder finder{manifest, own};
-  finder.folder(root_id, root, root_id);
+Adoption adopt(int root, VolumeNumber number, const std::vector<ManifestEntry>& manifest, const Marks& own) {
+  Finder finder{number, manifest, own};
+  finder.folder(root_of(number), root, root_of(number));
   return std::move(finder.found);
 }
 

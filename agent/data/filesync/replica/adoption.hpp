@@ -16,7 +16,8 @@ struct Adoption {
   Doubts doubts;                     // what the primary may not rely on
 };
 
-/// Of the entries that are marked as certain. `own`: what this node changed itself, by its own numbers.
-Adoption adopt(int root, const std::vector<ManifestEntry>& manifest, const Marks& own);
+/// Of the entries of one directory that are marked as certain. `own`: what this node changed itself, by its own
+/// numbers.
+Adoption adopt(int root, VolumeNumber number, const std::vector<ManifestEntry>& manifest, const Marks& own);
 
 }  // namespace clusteragent::filesync

@@ -44,13 +44,8 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
       return apply_name(head, payload);
     case Op::manifest_begin:
       return begin_manifest(head);
-    case Op::manifest_entry: {
-      auto entry = unpack_manifest_entry(payload);
-      if (!entry) return malformed;
-      entry->is_certain = is_difference_known_ && head.flags != 0;
-      manifest_.push_back(std::move(*entry));
-      return {};
-    }
+    case Op::manifest_entry:
+      return add_to_manifest(head, payload);
     case Op::manifest_end:
       return end_manifest();
     case Op::copy_end:
@@ -85,19 +80,32 @@ std::string Applier::apply_name(const Head& head, std::span<const std::byte> pay
   const auto folder = files_.find(FileId{head.offset});
   if (folder == files_.end()) return malformed;
   const int here = folder->second.node();
-  if (head.op == Op::rename) {
-    const auto names = unpack_names(payload);
-    const auto to = files_.find(FileId{head.extra});
-    if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
-    return told("cannot rename", names->first,
-                backing::rename(here, names->first, to->second.node(), names->second, head.flags));
-  }
+  if (head.op == Op::rename) return rename(head, here, payload);
   const auto name = unpack_name(payload);
   if (!name || !is_file_name(*name)) return malformed;
-  if (head.op == Op::remove) return told("cannot remove", *name, backing::remove(here, *name, head.flags != 0));
+  if (head.op == Op::remove) {
+    const int error = backing::remove(here, *name, head.flags != 0);
+    return clears(error, folder->first, here, *name) ? std::string{} : told("cannot remove", *name, error);
+  }
   const auto file = files_.find(head.file);
   if (file == files_.end()) return malformed;
   return told("cannot link", *name, backing::link(file->second.node(), here, *name));
+}
+
+std::string Applier::rename(const Head& head, int from, std::span<const std::byte> payload) {
+  const auto names = unpack_names(payload);
+  const auto to = files_.find(FileId{head.extra});
+  if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
+  const int into = to->second.node();
+  int error = backing::rename(from, names->first, into, names->second, head.flags);
+  if (clears(error, to->first, into, names->second))
+    error = backing::rename(from, names->first, into, names->second, head.flags);
+  return told("cannot rename", names->first, error);
+}
+
+bool Applier::clears(int error, FileId folder, int node, const std::string& name) const {
+  return error == ENOTEMPTY && !directories_[volume_of(folder)].exclusion->is_empty() &&
+         backing::remove_tree(node, name) == 0;
 }
 
 std::string Applier::apply_data(const Head& head, std::span<const std::byte> payload) {
@@ -146,7 +154,7 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
 }
 
 std::string Applier::begin_manifest(const Head& head) {
-  manifest_.clear();
+  for (auto& manifest : manifests_) manifest.clear();
   is_difference_known_ = head.flags != 0;
   Status marked = duties_.set_consistent(false);
   // What the primary remembers of changes since is of use only to a copy that has its history.
@@ -155,11 +163,27 @@ std::string Applier::begin_manifest(const Head& head) {
   return marked ? std::string{} : marked.error().message;
 }
 
+std::string Applier::add_to_manifest(const Head& head, std::span<const std::byte> payload) {
+  auto entry = unpack_manifest_entry(payload);
+  if (!entry || volume_of(entry->file) >= manifests_.size()) return malformed;
+  entry->is_certain = is_difference_known_ && head.flags != 0;
+  manifests_[volume_of(entry->file)].push_back(std::move(*entry));
+  return {};
+}
+
 std::string Applier::end_manifest() {
-  const Adoption adoption = is_difference_known_ ? adopt(root_, manifest_, Marks{}) : Adoption{};
-  std::string problem = is_difference_known_ ? tell_doubts(adoption.doubts) : std::string{};
-  if (problem.empty()) problem = make_equal(root_, manifest_, adoption, files_);
-  manifest_ = {};
+  std::vector<Adoption> adoptions(directories_.size());
+  Doubts doubts;
+  for (std::size_t at = 0; is_difference_known_ && at < directories_.size(); ++at) {
+    adoptions[at] = adopt(directories_[at].root, static_cast<VolumeNumber>(at), manifests_[at], Marks{});
+    doubts.insert(doubts.end(), adoptions[at].doubts.begin(), adoptions[at].doubts.end());
+  }
+  std::string problem = is_difference_known_ ? tell_doubts(doubts) : std::string{};
+  files_.clear();
+  for (std::size_t at = 0; problem.empty() && at < directories_.size(); ++at) {
+    problem = make_equal(directories_[at], static_cast<VolumeNumber>(at), manifests_[at], adoptions[at], files_);
+    manifests_[at] = {};
+  }
   return problem;
 }
 
@@ -206,7 +230,9 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 }
 
 std::string Applier::end_copy(const Head& head) {
-  if (::syncfs(root_) != 0) return told("cannot write the copy to disk", errno);
+  for (const Directory& directory : directories_) {
+    if (::syncfs(directory.root) != 0) return told("cannot write the copy to disk", errno);
+  }
   if (const Status marked = duties_.set_history_of_primary(true); !marked) return marked.error().message;
   if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
   duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});

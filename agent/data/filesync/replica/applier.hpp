@@ -30,8 +30,8 @@ struct ApplierDuties {
 
 class Applier {
  public:
-  /// `root` is the backing directory.
-  Applier(int root, ApplierDuties duties) : root_{root}, duties_{std::move(duties)} {}
+  Applier(std::vector<Directory> directories, ApplierDuties duties)
+      : directories_{std::move(directories)}, duties_{std::move(duties)}, manifests_(directories_.size()) {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
   Sequence applied() const { return applied_; }
@@ -43,15 +43,19 @@ class Applier {
   std::string create(const Head& head, std::span<const std::byte> payload);
   std::string compare(const Head& head, std::span<const std::byte> payload);
   std::string begin_manifest(const Head& head);
+  std::string rename(const Head& head, int from, std::span<const std::byte> payload);
+  /// What this node kept for itself in a folder goes with the folder.
+  bool clears(int error, FileId folder, int node, const std::string& name) const;
+  std::string add_to_manifest(const Head& head, std::span<const std::byte> payload);
   std::string end_manifest();
   std::string tell_doubts(const Doubts& doubts);
   std::string end_copy(const Head& head);
 
-  int root_;
+  std::vector<Directory> directories_;
   ApplierDuties duties_;
   Sequence applied_;
-  std::vector<ManifestEntry> manifest_;
   bool is_difference_known_ = false;
+  std::vector<std::vector<ManifestEntry>> manifests_;  // one a directory
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
 };

@@ -33,7 +33,11 @@ void Flusher::work() {
       sequence = *asked_;
       asked_.reset();
     }
-    done_(sequence, ::syncfs(root_) == 0 ? 0 : errno);
+    int error = 0;
+    for (const Directory& directory : directories_) {
+      if (::syncfs(directory.root) != 0) error = errno;
+    }
+    done_(sequence, error);
   }
 }
 

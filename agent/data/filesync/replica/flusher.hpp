@@ -6,7 +6,9 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/wire/operation.hpp"
 
 namespace clusteragent::filesync {
@@ -14,7 +16,8 @@ namespace clusteragent::filesync {
 class Flusher {
  public:
   /// `done`: 0, or why not all of it is on the disk (errno).
-  Flusher(int root, std::function<void(Sequence, int error)> done) : root_{root}, done_{std::move(done)} {}
+  Flusher(std::vector<Directory> directories, std::function<void(Sequence, int error)> done)
+      : directories_{std::move(directories)}, done_{std::move(done)} {}
   ~Flusher();
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
@@ -25,7 +28,7 @@ class Flusher {
  private:
   void work();
 
-  int root_;
+  std::vector<Directory> directories_;
   std::function<void(Sequence, int)> done_;
   std::mutex mutex_;
   std::condition_variable changed_;

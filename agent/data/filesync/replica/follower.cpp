@@ -19,9 +19,10 @@ constexpr std::size_t operations_an_ack = 64;
 
 }  // namespace
 
-Follower::Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events)
+Follower::Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch,
+                   FollowerEvents events)
     : options_{std::move(options)},
-      root_{root},
+      directories_{std::move(directories)},
       epoch_{epoch},
       events_{std::move(events)},
       stop_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
@@ -124,13 +125,17 @@ void Follower::greet(Channel& channel, std::span<const std::byte> payload) {
   if (hello->module != options_.module)
     return refuse(channel,
                   fmt::format("it mirrors module {}, {} follows {}", hello->module, options_.node, options_.module));
+  if (hello->directories != options_.directories)
+    return refuse(channel, fmt::format("it mirrors {}, {} follows {}: make <rfs> of the module the same on both nodes",
+                                       hello->directories, options_.node, options_.directories));
   if (hello->epoch < epoch_)
     return refuse(channel,
                   fmt::format("its epoch {} is over, {} follows epoch {}", hello->epoch, options_.node, epoch_.load()));
   is_greeted_ = true;
   is_connected_ = true;
   history_ = hello->standing.history;
-  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_, events_.standing()});
+  const Packer welcome =
+      pack(Hello{protocol_version, options_.module, options_.node, epoch_, events_.standing(), options_.directories});
   channel.send({.op = Op::welcome}, welcome.bytes());
 }
 
@@ -173,11 +178,11 @@ ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
 }
 
 void Follower::apply_all(Channel& channel) {
-  Flusher flusher{root_, [this, &channel](Sequence sequence, int error) {
+  Flusher flusher{directories_, [this, &channel](Sequence sequence, int error) {
                     if (error != 0) return fail(channel, fmt::format("cannot write to disk: {}", std::strerror(error)));
                     channel.send({.op = Op::durable, .sequence = sequence}, {});
                   }};
-  Applier applier{root_, duties(channel, flusher)};
+  Applier applier{directories_, duties(channel, flusher)};
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;

@@ -2,8 +2,8 @@
 // Follower: the replica's side: listens for the primary, takes its stream, and lets the Applier do it. One connection
 // at a time reads the network, one thread applies, so that a slow disk does not look like a dead node.
 //
-// Ownership: of its threads; `root` and the callbacks must outlive it. Threads: public methods from one thread.
-// stop() returns when what had been received is applied.
+// Ownership: of its threads; what is in `directories` and the callbacks must outlive it. Threads: public methods from
+// one thread. stop() returns when what had been received is applied.
 #include <condition_variable>
 #include <deque>
 #include <thread>
@@ -17,6 +17,7 @@ namespace clusteragent::filesync {
 struct FollowerOptions {
   std::string module;
   std::string node;
+  std::string directories;  // as the leader has them
   std::vector<std::string> addresses;
   std::uint16_t port = 0;
   ChannelOptions channel;
@@ -32,7 +33,7 @@ struct FollowerEvents {
 
 class Follower {
  public:
-  Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events);
+  Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch, FollowerEvents events);
   ~Follower();
 
   Status start();
@@ -60,7 +61,7 @@ class Follower {
   bool has_room();
 
   FollowerOptions options_;
-  int root_;
+  std::vector<Directory> directories_;
   std::atomic<std::uint64_t> epoch_;
   FollowerEvents events_;
   std::vector<platform::Fd> listeners_;

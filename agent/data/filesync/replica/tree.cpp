@@ -19,22 +19,24 @@ constexpr mode_t permission_bits = 07777;
 
 class Equalizer {
  public:
-  Equalizer(const std::vector<ManifestEntry>& manifest, const Adoption& adoption, ReplicaFiles& files)
-      : files_{files}, reserved_{adoption.reserved} {
+  Equalizer(const Exclusion& exclusion, const std::vector<ManifestEntry>& manifest, const Adoption& adoption,
+            ReplicaFiles& files)
+      : exclusion_{exclusion}, reserved_{adoption.reserved}, files_{files} {
     for (const ManifestEntry& entry : manifest) inside_[entry.folder].push_back(&entry);
   }
 
-  int folder(FileId id, int node) {
+  /// `path` is that of the folder, with a slash behind it; the directory's own is empty.
+  int folder(FileId id, int node, const std::string& path) {
     std::vector<std::string> here;
     if (const int error = backing::names_in(node, here); error != 0) return failed("the folder", error);
     std::set<std::string> wanted;
     for (const ManifestEntry* entry : inside_[id]) wanted.insert(entry->made.name);
     for (const std::string& name : here) {
-      if (wanted.contains(name)) continue;
+      if (wanted.contains(name) || is_kept(node, name, path)) continue;
       if (const int error = backing::remove_tree(node, name); error != 0) return failed(name, error);
     }
     for (const ManifestEntry* entry : inside_[id]) {
-      if (const int error = settle(node, *entry); error != 0) return failed(entry->made.name, error);
+      if (const int error = settle(node, *entry, path); error != 0) return failed(entry->made.name, error);
     }
     return 0;
   }
@@ -75,7 +77,14 @@ class Equalizer {
     return 0;
   }
 
-  int settle(int folder_node, const ManifestEntry& entry) {
+  bool is_kept(int folder_node, const std::string& name, const std::string& path) const {
+    if (exclusion_.is_empty()) return false;
+    const platform::Fd node = backing::open_node(folder_node, name);
+    struct stat of {};
+    return node && backing::stat_of(node.number(), of) == 0 && exclusion_.excludes(path + name, S_ISDIR(of.st_mode));
+  }
+
+  int settle(int folder_node, const ManifestEntry& entry, const std::string& path) {
     const auto known = files_.find(entry.file);
     if (known != files_.end()) return another_name(folder_node, entry, known->second.node());
     platform::Fd node = backing::open_node(folder_node, entry.made.name);
@@ -95,7 +104,7 @@ class Equalizer {
     files_.emplace(entry.file, ReplicaFile{std::move(node)});
     if (const int error = resize(entry, of); error != 0) return error;
     if (const int error = attributes(number, entry); error != 0) return error;
-    return S_ISDIR(entry.made.mode) ? folder(entry.file, number) : 0;
+    return S_ISDIR(entry.made.mode) ? folder(entry.file, number, path + entry.made.name + "/") : 0;
   }
 
   // Two files of the primary must not become two names of one file here.
@@ -129,8 +138,9 @@ class Equalizer {
     return backing::link(known, folder_node, entry.made.name);
   }
 
-  ReplicaFiles& files_;
+  const Exclusion& exclusion_;
   const std::map<ino_t, FileId>& reserved_;
+  ReplicaFiles& files_;
   std::map<FileId, std::vector<const ManifestEntry*>> inside_;
   std::set<ino_t> adopted_;
   std::string place_;
@@ -143,17 +153,16 @@ int ReplicaFile::contents() {
   return contents_.number();
 }
 
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, const Adoption& adoption,
-                       ReplicaFiles& files) {
-  files.clear();
-  if (manifest.empty() || manifest.front().file != root_id) return "the list of files is not complete";
-  platform::Fd node{::openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
+                       const Adoption& adoption, ReplicaFiles& files) {
+  if (manifest.empty() || manifest.front().file != root_of(number)) return "the list of files is not complete";
+  platform::Fd node{::openat(directory.root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!node) return fmt::format("cannot open the directory: {}", std::strerror(errno));
-  const int number = node.number();
-  files.emplace(root_id, ReplicaFile{std::move(node)});
-  Equalizer equalizer{manifest, adoption, files};
-  int error = equalizer.attributes(number, manifest.front());
-  if (error == 0) error = equalizer.folder(root_id, number);
+  const int folder = node.number();
+  files.emplace(root_of(number), ReplicaFile{std::move(node)});
+  Equalizer equalizer{*directory.exclusion, manifest, adoption, files};
+  int error = equalizer.attributes(folder, manifest.front());
+  if (error == 0) error = equalizer.folder(root_of(number), folder, "");
   return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), std::strerror(error));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/data/filesync/replica/adoption.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
 
@@ -25,8 +26,9 @@ class ReplicaFile {
 };
 using ReplicaFiles = std::unordered_map<FileId, ReplicaFile>;
 
+/// One directory; its files are added. What of it is not replicated stays, as long as the folder does that it is in.
 /// Errors: text for the operator.
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, const Adoption& adoption,
-                       ReplicaFiles& files);
+std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
+                       const Adoption& adoption, ReplicaFiles& files);
 
 }  // namespace clusteragent::filesync

@@ -54,6 +54,21 @@ int stat_of(int node, struct stat& out) {
   return result_of(::fstatat(node, "", &out, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
 }
 
+bool is_inside(int folder, int other) {
+  struct stat outer {};
+  struct stat of {};
+  if (stat_of(other, outer) != 0) return false;
+  Fd above{::openat(folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  while (above && stat_of(above.number(), of) == 0) {
+    if (of.st_ino == outer.st_ino && of.st_dev == outer.st_dev) return true;
+    const struct stat below = of;
+    above = Fd{::openat(above.number(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    // The root lies in itself.
+    if (!above || stat_of(above.number(), of) != 0 || (of.st_ino == below.st_ino && of.st_dev == below.st_dev)) break;
+  }
+  return false;
+}
+
 std::string path_of(int node) {
   return fmt::format("/proc/self/fd/{}", node);
 }

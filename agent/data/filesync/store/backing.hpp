@@ -23,6 +23,8 @@ Fd open_node(int folder, const std::string& name);
 /// Opens what `node` stands for, whatever became of its names.
 Fd reopen(int node, int flags);
 int stat_of(int node, struct stat& out);
+/// Whether the folder is that other one or lies in it.
+bool is_inside(int folder, int other);
 /// A path that leads to the file itself, for calls that know no descriptor.
 std::string path_of(int node);
 

@@ -18,7 +18,7 @@ namespace clusteragent::filesync {
 namespace {
 
 constexpr const char* version = "clusteragent-history-1";
-constexpr std::size_t file_bytes_max = 512;
+constexpr std::size_t file_bytes_max = 16384;  // 255 directories
 
 Error failure(const std::string& what, const std::string& path) {
   return Error{ErrorCode::system, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno))};

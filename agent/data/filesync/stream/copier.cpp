@@ -52,15 +52,23 @@ std::string Copier::run(const std::function<const Marks*()>& begin) {
 }
 
 std::string Copier::send_tree() {
-  struct stat of {};
-  if (::fstat(root_, &of) != 0) return failure("cannot read the directory", errno);
-  device_ = of.st_dev;
-  root_inode_ = of.st_ino;
   const bool is_known = !marks_->is_everything();
   leader_.append({.op = Op::manifest_begin, .flags = std::uint16_t{is_known}}, {}, false);
-  if (std::string problem = send_entry(FileId{}, root_, "", is_known); !problem.empty()) return problem;
+  for (std::size_t at = 0; at < leader_.directories_.size(); ++at) {
+    if (std::string problem = send_volume(static_cast<VolumeNumber>(at), is_known); !problem.empty()) return problem;
+  }
   leader_.append({.op = Op::manifest_end}, {}, false);
   return {};
+}
+
+std::string Copier::send_volume(VolumeNumber number, bool is_known) {
+  const int root = leader_.directories_[number].root;
+  struct stat of {};
+  if (::fstat(root, &of) != 0) return failure("cannot read the directory", errno);
+  volume_ = number;
+  device_ = of.st_dev;
+  root_inode_ = of.st_ino;
+  return send_entry(FileId{}, root, "", is_known);
 }
 
 bool Copier::wait_adopted() {
@@ -106,24 +114,27 @@ void Copier::sum_up() {
   leader_.progress_.bytes_all = bytes;
 }
 
-std::string Copier::send_entry(FileId folder, int node, const std::string& name, bool is_certain) {
+std::string Copier::send_entry(FileId folder, int node, const std::string& path, bool is_certain) {
+  const std::string name = path.substr(path.rfind('/') + 1);
   struct stat of {};
-  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + name, error);
+  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + path, error);
   if (of.st_dev != device_) {
     return fmt::format(
         "another file system is mounted on \"{}\" inside the replicated directory: it cannot be "
         "mirrored; unmount it",
-        name);
+        path);
   }
+  if (leader_.directories_[volume_].exclusion->excludes(path, S_ISDIR(of.st_mode))) return {};
   ManifestEntry entry;
   entry.folder = folder;
-  entry.file = of.st_ino == root_inode_ ? root_id : FileId{of.st_ino};
+  if (of.st_ino > inode_max) return path + " has an inode number of more than 56 bits and cannot be mirrored";
+  entry.file = of.st_ino == root_inode_ ? root_of(volume_) : file_of(volume_, of.st_ino);
   entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
   entry.size = static_cast<std::uint64_t>(of.st_size);
   if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
   if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
   const Packer packed = pack(entry);
-  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + name + " are too large";
+  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + path + " are too large";
   const bool is_new = places_.emplace(entry.file, items_.size()).second;
   is_certain = is_certain && is_new && !marks_->has(Slot{folder, slot_name(name)});
   leader_.append({.op = Op::manifest_entry, .flags = std::uint16_t{is_certain}}, packed.bytes(), false);
@@ -131,16 +142,17 @@ std::string Copier::send_entry(FileId folder, int node, const std::string& name,
   const auto handle = handle_of(node);
   if (!handle) return failure("the file system of the directory has no file handles and cannot be mirrored", errno);
   items_.push_back({entry.file, *handle, of.st_mode, entry.size, is_certain});
-  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node, is_certain) : std::string{};
+  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node, path, is_certain) : std::string{};
 }
 
-std::string Copier::send_folder(FileId folder, int node, bool is_certain) {
+std::string Copier::send_folder(FileId folder, int node, const std::string& path, bool is_certain) {
   std::vector<std::string> names;
   if (const int error = backing::names_in(node, names); error != 0) return failure("cannot read a folder", error);
   for (const std::string& name : names) {
+    const std::string inside = path.empty() ? name : path + "/" + name;
     const platform::Fd inner = backing::open_node(node, name);
-    if (!inner) return failure("cannot open " + name, errno);
-    if (std::string problem = send_entry(folder, inner.number(), name, is_certain); !problem.empty()) return problem;
+    if (!inner) return failure("cannot open " + inside, errno);
+    if (std::string problem = send_entry(folder, inner.number(), inside, is_certain); !problem.empty()) return problem;
   }
   return {};
 }
@@ -148,7 +160,7 @@ std::string Copier::send_folder(FileId folder, int node, bool is_certain) {
 std::string Copier::copy(const Item& item) {
   const std::vector<Span> spans = spans_of(item);
   if (spans.empty()) return {};
-  const platform::Fd file = open_handle(root_, item.handle, O_RDONLY);
+  const platform::Fd file = open_handle(root_of_file(item.file), item.handle, O_RDONLY);
   if (!file) return errno == ESTALE ? std::string{} : failure("cannot open a file to compare it", errno);
   for (const Span& span : spans) {
     for (std::uint64_t offset = span.begin;;) {
@@ -267,7 +279,7 @@ bool Copier::settle(std::size_t open_max) {
 void Copier::send_blocks(const Answer& answer) {
   const auto place = places_.find(answer.file);
   if (answer.blocks.empty() || place == places_.end()) return;
-  const platform::Fd file = open_handle(root_, items_[place->second].handle, O_RDONLY);
+  const platform::Fd file = open_handle(root_of_file(answer.file), items_[place->second].handle, O_RDONLY);
   if (!file) {
     if (errno != ESTALE) error_ = errno;
     return;
@@ -293,7 +305,7 @@ void Copier::send_blocks(const Answer& answer) {
 }
 
 void Copier::send_times(const Item& item) {
-  const platform::Fd node = open_handle(root_, item.handle, O_PATH | O_NOFOLLOW);
+  const platform::Fd node = open_handle(root_of_file(item.file), item.handle, O_PATH | O_NOFOLLOW);
   struct stat of {};
   const auto shared = leader_.gate.shared();
   const std::lock_guard lock{leader_.locks.of(item.file)};

@@ -16,7 +16,7 @@ namespace clusteragent::filesync {
 
 class Copier {
  public:
-  Copier(Leader& leader, int root) : leader_{leader}, root_{root} {}
+  explicit Copier(Leader& leader) : leader_{leader} {}
 
   /// `begin` starts the stream, while nobody changes anything, and says what is to be copied. Returns once the copy is
   /// sent and the connection over, or earlier with a text for the operator: the connection cannot go on.
@@ -42,8 +42,10 @@ class Copier {
   };
 
   std::string send_tree();
-  std::string send_entry(FileId folder, int node, const std::string& name, bool is_certain);
-  std::string send_folder(FileId folder, int node, bool is_certain);
+  std::string send_volume(VolumeNumber number, bool is_known);
+  int root_of_file(FileId file) const { return leader_.directories_[volume_of(file)].root; }
+  std::string send_entry(FileId folder, int node, const std::string& path, bool is_certain);
+  std::string send_folder(FileId folder, int node, const std::string& path, bool is_certain);
   /// False: abandoned.
   bool wait_adopted();
   std::vector<Span> spans_of(const Item& item) const;
@@ -61,8 +63,8 @@ class Copier {
   void send_times(const Item& item);
 
   Leader& leader_;
-  int root_;
   const Marks* marks_ = nullptr;  // the Leader's, unchanged while this copies
+  VolumeNumber volume_ = 0;       // that of the tree which is being sent
   dev_t device_ = 0;
   ino_t root_inode_ = 0;
   std::vector<std::byte> buffer_;

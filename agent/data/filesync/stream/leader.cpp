@@ -15,8 +15,13 @@ constexpr std::chrono::milliseconds retry_max{2000};
 
 }  // namespace
 
-Leader::Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events)
-    : options_{std::move(options)}, root_{root}, epoch_{epoch}, events_{std::move(events)}, ledger_{is_solo} {}
+Leader::Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
+               LeaderEvents events)
+    : options_{std::move(options)},
+      directories_{std::move(directories)},
+      epoch_{epoch},
+      events_{std::move(events)},
+      ledger_{is_solo} {}
 
 Leader::~Leader() {
   stop();
@@ -99,7 +104,7 @@ void Leader::give_up() {
 }
 
 void Leader::touched(const NodeRef& node) {
-  if (!node || node->has_new_times) return;
+  if (!node || node->is_local || node->has_new_times) return;
   const std::lock_guard lock{mutex_};
   // A copy takes them along; to remember them until then would keep removed files on the disk.
   if (!ledger_.is_streaming() || node->has_new_times.exchange(true)) return;
@@ -211,7 +216,8 @@ std::shared_ptr<Channel> Leader::connect() {
     auto made = Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, how);
     if (!made) continue;
     std::shared_ptr<Channel> channel = std::move(*made);
-    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_, options_.standing});
+    const Packer hello =
+        pack(Hello{protocol_version, options_.module, options_.node, epoch_, options_.standing, options_.directories});
     channel->send({.op = Op::hello}, hello.bytes());
     return channel;
   }
@@ -224,7 +230,7 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
     if (is_stopping_) return "this node is not primary any more";
     connection_ = channel;
   }
-  Copier copier{*this, root_};
+  Copier copier{*this};
   std::thread copying;
   const auto on_frame = [&](const Head& head, std::span<const std::byte> payload) {
     if (head.op == Op::welcome && !copying.joinable()) {

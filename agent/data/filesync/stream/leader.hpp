@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/data/filesync/ledger/regions.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
@@ -17,6 +18,7 @@ namespace clusteragent::filesync {
 struct LeaderOptions {
   std::string module;
   std::string node;
+  std::string directories;                  // in words, to be the same on both nodes
   std::vector<std::string> own_addresses;   // in the order of the networks to try
   std::vector<std::string> peer_addresses;  // of the same networks
   std::uint16_t port = 0;
@@ -41,8 +43,9 @@ struct LeaderEvents {
 
 class Leader : public Stream {
  public:
-  /// `root` is the backing directory.
-  Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events);
+  /// What is in `directories` must outlive it.
+  Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
+         LeaderEvents events);
   ~Leader() override;
 
   void record(Head head, std::span<const std::byte> payload) override;
@@ -86,7 +89,7 @@ class Leader : public Stream {
   void tell_times_of(const NodeRef& node);
 
   LeaderOptions options_;
-  int root_;
+  std::vector<Directory> directories_;
   std::atomic<std::uint64_t> epoch_;
   LeaderEvents events_;
   std::mutex mutex_;

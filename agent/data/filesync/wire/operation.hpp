@@ -13,12 +13,35 @@
 
 namespace clusteragent::filesync {
 
-/// A file of the primary: its inode number there, which is the file's as long as the primary holds it; paths are not.
+/// A file of the primary: which of the replicated directories it is in (the upper 8 bits), and its inode number there,
+/// which is the file's as long as the primary holds it; paths are not.
 using FileId = Id<struct FileIdTag, std::uint64_t>;
+/// A replicated directory: its place in the configuration, which is the same on both nodes.
+using VolumeNumber = std::uint8_t;
 /// Position in the stream of one connection, from 1.
 using Sequence = Id<struct SequenceTag, std::uint64_t>;
 
-inline constexpr FileId root_id{1};
+inline constexpr unsigned inode_bits = 56;
+/// No file system of Linux comes near it; one that did is refused, file by file.
+inline constexpr std::uint64_t inode_max = (1ULL << inode_bits) - 1;
+constexpr FileId file_of(VolumeNumber volume, std::uint64_t inode) {
+  return FileId{(std::uint64_t{volume} << inode_bits) | (inode & inode_max)};
+}
+constexpr VolumeNumber volume_of(FileId file) {
+  return static_cast<VolumeNumber>(file.value() >> inode_bits);
+}
+constexpr std::uint64_t inode_of(FileId file) {
+  return file.value() & inode_max;
+}
+/// The directory itself: what FUSE calls it.
+inline constexpr std::uint64_t root_inode = 1;
+constexpr FileId root_of(VolumeNumber volume) {
+  return file_of(volume, root_inode);
+}
+constexpr bool is_root(FileId file) {
+  return inode_of(file) == root_inode;
+}
+
 inline constexpr std::uint16_t protocol_version = 2;
 
 enum class Op : std::uint16_t {  // on the wire: do not renumber

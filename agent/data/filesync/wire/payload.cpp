@@ -60,6 +60,7 @@ Packer pack(const Hello& value) {
   to.number(std::uint8_t{value.standing.has_led});
   put(to, value.standing.history);
   put(to, value.standing.parent);
+  to.text(value.directories);
   return to;
 }
 
@@ -122,6 +123,7 @@ std::optional<Hello> unpack_hello(std::span<const std::byte> bytes) {
   value.standing.has_led = from.number<std::uint8_t>() != 0;
   value.standing.history = take_history(from);
   value.standing.parent = take_history(from);
+  value.directories = from.text();
   return from.is_complete() ? std::optional{value} : std::nullopt;
 }
 
@@ -160,7 +162,7 @@ std::optional<ManifestEntry> unpack_manifest_entry(std::span<const std::byte> by
     value.xattrs.emplace_back(std::move(name), from.text());
   }
   // The root alone has no name.
-  const bool is_named = value.file == root_id ? value.made.name.empty() : is_file_name(value.made.name);
+  const bool is_named = is_root(value.file) ? value.made.name.empty() : is_file_name(value.made.name);
   return from.is_complete() && value.xattrs.size() == count && is_named ? std::optional{std::move(value)}
                                                                         : std::nullopt;
 }

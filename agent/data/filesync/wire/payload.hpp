@@ -23,6 +23,7 @@ struct Hello {
   std::string node;
   std::uint64_t epoch = 0;
   Standing standing{};
+  std::string directories;  // in words, of both nodes the same
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 

@@ -21,8 +21,8 @@ def children(pid):
 
 
 class Container:
-    """`with Container("node1", {"/stage": folder}) as machine`: folders are bound read-only at the given places, devices
-    are those of this machine."""
+    """`with Container("node1", {"/stage": folder}) as machine`: folders are bound read-only at the given places,
+    devices are those of this machine."""
 
     def __init__(self, name, folders, devices=()):
         self.name, self.folders, self.devices = name, folders, devices

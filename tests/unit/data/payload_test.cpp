@@ -22,7 +22,8 @@ void expect_whole_or_nothing(const Value& value, Read read) {
 }
 
 TEST(Payload, reads_back_what_it_wrote_and_nothing_less) {
-  expect_whole_or_nothing(Hello{protocol_version, "module", "node1", 7, {true, {1, 2}, {3, 4}}, "/a, /b"}, unpack_hello);
+  expect_whole_or_nothing(Hello{protocol_version, "module", "node1", 7, {true, {1, 2}, {3, 4}}, "/a, /b"},
+                          unpack_hello);
   expect_whole_or_nothing(link, unpack_new_file);
   expect_whole_or_nothing(AttributeChange{mode_t{0640}, std::pair{1U, 2U}, Times{{3, 4}, {-5, 6}}}, unpack_attributes);
   expect_whole_or_nothing(entry(), unpack_manifest_entry);

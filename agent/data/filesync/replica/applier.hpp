@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "agent/base/result.hpp"
+#include "agent/data/filesync/ledger/intake.hpp"
 #include "agent/data/filesync/replica/tree.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
@@ -28,7 +29,7 @@ class Applier {
   Applier(int root, ApplierDuties duties) : root_{root}, duties_{std::move(duties)} {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
-  Sequence applied() const { return applied_; }
+  Sequence applied() const { return intake_.applied(); }
 
  private:
   std::string dispatch(const Head& head, std::span<const std::byte> payload);
@@ -42,7 +43,7 @@ class Applier {
 
   int root_;
   ApplierDuties duties_;
-  Sequence applied_;
+  Intake intake_;
   std::vector<ManifestEntry> manifest_;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;

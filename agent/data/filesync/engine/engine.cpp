@@ -156,6 +156,14 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   }
   if (const Status opened = open_directory(); !opened) return opened;
   if (const Status checked = check_contents(); !checked) return checked;
+  // With async="second" the other node has acknowledged what this one had only in its page cache. From here on the
+  // other one counts as out of date, so its disk is of no help if this node loses its power.
+  if (::syncfs(root_.number()) != 0) {
+    return Error{ErrorCode::system,
+                 fmt::format("cannot write what was replicated in {} to disk: {}; look at that disk, then start the "
+                             "module again",
+                             options_->directory, std::strerror(errno))};
+  }
   LeaderOptions options{options_->module, options_->node,    options_->own_addresses,        options_->peer_addresses,
                         options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit};
   leader_ = std::make_unique<Leader>(std::move(options), root_.number(), epoch, is_solo, leader_events());

@@ -176,6 +176,19 @@ void Engine::let_go() {
   for (Mirror& mirror : mirrors_) mirror.root.reset();
 }
 
+Status Engine::write_to_disk() const {
+  // With async="second" the other node has acknowledged what this one had only in its page cache. From here on the
+  // other one counts as out of date, so its disk is of no help if this node loses its power.
+  for (const Mirror& mirror : mirrors_) {
+    if (::syncfs(mirror.root.number()) == 0) continue;
+    return Error{ErrorCode::system,
+                 fmt::format("cannot write what was replicated in {} to disk: {}; look at that disk, then start the "
+                             "module again",
+                             data::directories_text(*options_), std::strerror(errno))};
+  }
+  return success();
+}
+
 std::string Engine::identity() const {
   std::string all;
   for (const Mirror& mirror : mirrors_) all += "+" + identity_of(mirror.root.number());
@@ -221,6 +234,7 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                              data::directories_text(*options_), options_->node, incomplete_->path())};
   }
   if (const Status opened = open_directories(); !opened) return opened;
+  if (const Status kept = write_to_disk(); !kept) return kept;
   const auto standing = begin_history();
   if (!standing) return standing.error();
   LeaderOptions options{options_->module,

@@ -32,6 +32,7 @@ class Engine {
   Status lead(std::uint64_t epoch, bool is_solo);
   Status follow(std::uint64_t epoch);
   Status mount(Stream* stream);
+  Status write_to_disk() const;
   std::string identity() const;
   Result<Standing> begin_history() const;
   Status set_standing(const Standing& standing);

@@ -29,9 +29,12 @@ std::string told(const char* what, int error) {
 }  // namespace
 
 std::string Applier::apply(const Head& head, std::span<const std::byte> payload) {
-  if (head.sequence != Sequence{applied_.value() + 1}) return "the stream has a gap";
-  std::string problem = dispatch(head, payload);
-  if (problem.empty()) applied_ = head.sequence;
+  const Duty duty = intake_.duty_of(head.op, head.sequence);
+  if (duty == Duty::refuse) return "the stream has a gap";
+  std::string problem = duty == Duty::begin_copy ? begin_manifest(head)
+                        : duty == Duty::end_copy ? end_copy(head)
+                                                 : dispatch(head, payload);
+  if (problem.empty()) intake_.done(head.op);
   return problem;
 }
 
@@ -42,14 +45,10 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
     case Op::remove:
     case Op::rename:
       return apply_name(head, payload);
-    case Op::manifest_begin:
-      return begin_manifest(head);
     case Op::manifest_entry:
       return add_to_manifest(head, payload);
     case Op::manifest_end:
       return end_manifest();
-    case Op::copy_end:
-      return end_copy(head);
     case Op::checkpoint:
       duties_.flush(head.sequence);
       return {};

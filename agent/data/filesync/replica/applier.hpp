@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "agent/base/result.hpp"
+#include "agent/data/filesync/ledger/intake.hpp"
 #include "agent/data/filesync/replica/tree.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
@@ -34,7 +35,7 @@ class Applier {
       : directories_{std::move(directories)}, duties_{std::move(duties)}, manifests_(directories_.size()) {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
-  Sequence applied() const { return applied_; }
+  Sequence applied() const { return intake_.applied(); }
 
  private:
   std::string dispatch(const Head& head, std::span<const std::byte> payload);
@@ -53,7 +54,7 @@ class Applier {
 
   std::vector<Directory> directories_;
   ApplierDuties duties_;
-  Sequence applied_;
+  Intake intake_;
   bool is_difference_known_ = false;
   std::vector<std::vector<ManifestEntry>> manifests_;  // one a directory
   ReplicaFiles files_;

@@ -193,6 +193,7 @@ void Leader::serve() {
         touched_.clear();
         if (is_stopping_) return;
       }
+      carry_out(outcome);
       if (outcome.is_behind) events_.behind(reason);
       if (was_streaming) {
         events_.note('E', fmt::format("the other node is not reached any more: {}", reason));

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 
@@ -140,21 +141,62 @@ void Engine::let_go() {
   session.reset();
   volume_.reset();
   leader_.reset();
+  journal_.reset();
   root_.reset();
 }
 
-Result<Standing> Engine::begin_history() const {
-  Standing standing{true, {}, history_->read(identity_of(root_.number())).history};
-  if (::getrandom(&standing.history, sizeof standing.history, 0) != sizeof standing.history)
-    return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
-  // Before the first change: a replica that came back with the old name would be believed.
-  if (const Status forgotten = history_->forget(); !forgotten) {
+Standing Engine::standing() const {
+  const Standing found = history_->read(identity_of(root_.number()));
+  return found.has_led && !Journal::read(options_->state_path, found.history) ? Standing{} : found;
+}
+
+Marks Engine::own_marks() const {
+  Marks marks;
+  const Standing own = standing();
+  if (!own.has_led) return marks;
+  const auto entries = Journal::read(options_->state_path, own.history);
+  if (!entries) marks.doubt_all();
+  for (const Entry& entry : entries.value_or(std::vector<Entry>{})) doubt(marks, entry);
+  return marks;
+}
+
+void Engine::lose_journal(const std::string& reason) {
+  const Status forgotten = history_->forget();
+  const std::string then = forgotten
+                               ? "should this node crash, the whole directory is compared afterwards"
+                               : forgotten.error().message +
+                                     "; remove that file by hand, or a crash of this node may leave copies that differ";
+  tell({{"is", "note"}, {"level", forgotten ? "E" : "C"}, {"text", reason + "; " + then}});
+}
+
+Status Engine::begin_history() {
+  const Standing before = standing();
+  led_ = before;
+  std::vector<Entry> known;
+  if (before.has_led) {
+    known = Journal::read(options_->state_path, before.history).value_or(std::vector<Entry>{{}});
+  } else {
+    std::array<std::uint64_t, 2> random{};
+    if (::getrandom(random.data(), sizeof random, 0) != sizeof random)
+      return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
+    led_ = Standing{true, {random[0], random[1]}, before.history};
+  }
+  journal_ = std::make_shared<Journal>(options_->state_path, led_.history,
+                                       [this](const std::string& reason) { lose_journal(reason); });
+  Status begun = journal_->begin(known);
+  if (begun) begun = history_->write(led_, identity_of(root_.number()));
+  if (begun) return begun;
+  journal_.reset();
+  // A replica that came back with the old name would be believed.
+  const Status forgotten = history_->forget();
+  if (!forgotten) {
     return Error{ErrorCode::system,
                  fmt::format("{}; it says which copy {} is, and must not outlive the next write. Make its file system "
                              "writable, or remove it by hand",
                              forgotten.error().message, options_->directory)};
   }
-  return standing;
+  lose_journal(begun.error().message);
+  return success();
 }
 
 Status Engine::set_standing(const Standing& standing) {
@@ -183,12 +225,20 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   }
   if (const Status opened = open_directory(); !opened) return opened;
   if (const Status checked = check_contents(); !checked) return checked;
-  const auto standing = begin_history();
-  if (!standing) return standing.error();
-  LeaderOptions options{options_->module, options_->node,    options_->own_addresses,        options_->peer_addresses,
-                        options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit,
-                        *standing};
-  leader_ = std::make_unique<Leader>(std::move(options), root_.number(), epoch, is_solo, leader_events());
+  Marks known = own_marks();
+  if (const Status begun = begin_history(); !begun) return begun;
+  LeaderOptions options{options_->module,
+                        options_->node,
+                        options_->own_addresses,
+                        options_->peer_addresses,
+                        options_->port,
+                        channel_options(),
+                        options_->acknowledges_on_disk,
+                        options_->confirm_limit,
+                        led_,
+                        journal_};
+  leader_ =
+      std::make_unique<Leader>(std::move(options), root_.number(), epoch, is_solo, std::move(known), leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();
     return mounted;
@@ -206,7 +256,8 @@ Status Engine::follow(std::uint64_t epoch) {
   if (const Status opened = open_directory(); !opened) return opened;
   FollowerEvents events;
   events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
-  events.standing = [this] { return history_->read(identity_of(root_.number())); };
+  events.standing = [this] { return standing(); };
+  events.own_marks = [this] { return own_marks(); };
   events.set_standing = [this](const Standing& standing) { return set_standing(standing); };
   events.note = leader_events().note;
   FollowerOptions options{options_->module, options_->node, options_->own_addresses, options_->port, channel_options()};

@@ -28,7 +28,11 @@ class Engine {
   Status follow(std::uint64_t epoch);
   Status mount(Stream* stream);
   Status check_contents() const;
-  Result<Standing> begin_history() const;
+  /// Before the first change: names the history that this copy will have, and what is not certain in it.
+  Status begin_history();
+  Standing standing() const;
+  Marks own_marks() const;
+  void lose_journal(const std::string& reason);
   Status set_standing(const Standing& standing);
   void let_go();
   ChannelOptions channel_options() const;
@@ -41,6 +45,8 @@ class Engine {
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
   std::optional<HistoryFile> history_;
+  Standing led_;
+  std::shared_ptr<Journal> journal_;  // while leading
   platform::Fd root_;
   std::unique_ptr<fuse::Volume> volume_;
   std::mutex mutex_;

@@ -60,12 +60,14 @@ int Volume::write(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const Head head{.op = Op::write, .file = opened.node->id, .offset = in.offset};
+    stream_->announce(head, data);
     const int error = backing::write_at(opened.file.number(), data.data(), data.size(), in.offset);
     if (error != 0) {
       stream_->doubt(opened.node->id);
       return error;
     }
-    stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data);
+    stream_->record(head, data);
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
       strip_privileges(*opened.node);
     }
@@ -110,6 +112,12 @@ int Volume::allocate(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const Head head{.op = Op::allocate,
+                    .flags = static_cast<std::uint16_t>(in.mode),
+                    .file = opened.node->id,
+                    .offset = in.offset,
+                    .extra = in.length};
+    stream_->announce(head);
     const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                  static_cast<off_t>(in.length));
     if (code != 0) {
@@ -117,11 +125,7 @@ int Volume::allocate(Session& session, const Request& request) {
       stream_->doubt(opened.node->id);
       return error;
     }
-    stream_->record({.op = Op::allocate,
-                     .flags = static_cast<std::uint16_t>(in.mode),
-                     .file = opened.node->id,
-                     .offset = in.offset,
-                     .extra = in.length});
+    stream_->record(head);
   }
   stream_->touched(opened.node);
   session.reply_empty(request.head.unique);

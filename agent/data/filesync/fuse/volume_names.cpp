@@ -80,10 +80,13 @@ int Volume::make_under_lock(const Request& request, NewFile file, fuse_entry_out
     file.group = of.st_gid;
     if (S_ISDIR(file.mode)) file.mode |= S_ISGID;
   }
+  const Packer packed = pack(file);
+  Head head{.op = Op::create, .offset = folder->id.value()};
+  stream_->announce(head, packed.bytes());
   if (const int error = backing::make(folder->path.number(), file); error != 0) return error;
   if (const int error = enter(*folder, file.name, entry); error != 0) return error;
-  const Packer packed = pack(file);
-  stream_->record({.op = Op::create, .file = FileId{entry.nodeid}, .offset = folder->id.value()}, packed.bytes());
+  head.file = FileId{entry.nodeid};
+  stream_->record(head, packed.bytes());
   stream_->touched(folder);
   stream_->touched(nodes_.find(FileId{entry.nodeid}));
   return 0;
@@ -148,11 +151,13 @@ int Volume::hard_link(Session& session, const Request& request) {
   const NodeRef node = nodes_.find(FileId{in.oldnodeid});
   const NodeRef folder = nodes_.find(node_of(request));
   if (!node || !folder) return ESTALE;
+  const Packer packed = pack_name(name);
+  const Head head{.op = Op::link, .file = node->id, .offset = folder->id.value()};
+  stream_->announce(head, packed.bytes());
   if (const int error = backing::link(node->path.number(), folder->path.number(), name); error != 0) return error;
   fuse_entry_out entry{};
   if (const int error = enter(*folder, name, entry); error != 0) return error;
-  const Packer packed = pack_name(name);
-  stream_->record({.op = Op::link, .file = node->id, .offset = folder->id.value()}, packed.bytes());
+  stream_->record(head, packed.bytes());
   stream_->touched(folder);
   session.reply(request.head, entry);
   return 0;
@@ -163,9 +168,11 @@ int Volume::remove(Session& session, const Request& request, bool is_folder) {
   const auto alone = stream_->gate.alone();
   const NodeRef folder = nodes_.find(node_of(request));
   if (!folder) return ESTALE;
-  if (const int error = backing::remove(folder->path.number(), name, is_folder); error != 0) return error;
   const Packer packed = pack_name(name);
-  stream_->record({.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()}, packed.bytes());
+  const Head head{.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()};
+  stream_->announce(head, packed.bytes());
+  if (const int error = backing::remove(folder->path.number(), name, is_folder); error != 0) return error;
+  stream_->record(head, packed.bytes());
   stream_->touched(folder);
   session.reply_empty(request.head.unique);
   return 0;
@@ -186,14 +193,15 @@ int Volume::rename_to(Session& session, const Request& request, FileId to, unsig
   const NodeRef from_folder = nodes_.find(node_of(request));
   const NodeRef to_folder = nodes_.find(to);
   if (!from_folder || !to_folder) return ESTALE;
+  const Packer packed = pack_names(name, new_name);
+  const Head head{.op = Op::rename,
+                  .flags = static_cast<std::uint16_t>(flags),
+                  .offset = from_folder->id.value(),
+                  .extra = to.value()};
+  stream_->announce(head, packed.bytes());
   const int error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
   if (error != 0) return error;
-  const Packer packed = pack_names(name, new_name);
-  stream_->record({.op = Op::rename,
-                   .flags = static_cast<std::uint16_t>(flags),
-                   .offset = from_folder->id.value(),
-                   .extra = to.value()},
-                  packed.bytes());
+  stream_->record(head, packed.bytes());
   stream_->touched(from_folder);
   stream_->touched(to_folder);
   session.reply_empty(request.head.unique);

@@ -150,15 +150,17 @@ std::string Applier::begin_manifest(const Head& head) {
   Status marked = duties_.set_consistent(false);
   // What the primary remembers of changes since is of use only to a copy that has its history.
   const bool is_kept = is_difference_known_ && duties_.has_history_of_primary();
+  own_marks_ = is_difference_known_ ? duties_.own_marks() : Marks{};
   if (marked && !is_kept) marked = duties_.set_history_of_primary(false);
   return marked ? std::string{} : marked.error().message;
 }
 
 std::string Applier::end_manifest() {
-  const Adoption adoption = is_difference_known_ ? adopt(root_, manifest_, Marks{}) : Adoption{};
+  const Adoption adoption = is_difference_known_ ? adopt(root_, manifest_, own_marks_) : Adoption{};
   std::string problem = is_difference_known_ ? tell_doubts(adoption.doubts) : std::string{};
   if (problem.empty()) problem = make_equal(root_, manifest_, adoption, files_);
   manifest_ = {};
+  own_marks_.clear();
   return problem;
 }
 

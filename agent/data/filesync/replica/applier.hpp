@@ -23,6 +23,8 @@ struct ApplierDuties {
   std::function<bool()> has_history_of_primary;
   /// On disk when it returns: it is (true), or nothing is known (false).
   std::function<Status(bool)> set_history_of_primary;
+  /// What this node changed itself, by its own numbers, where the primary counts on it.
+  std::function<Marks()> own_marks;
   std::function<void(const Head&, std::span<const std::byte>)> answer;
   /// Answered with `durable` later.
   std::function<void(Sequence)> flush;
@@ -52,6 +54,7 @@ class Applier {
   Sequence applied_;
   std::vector<ManifestEntry> manifest_;
   bool is_difference_known_ = false;
+  Marks own_marks_;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
 };

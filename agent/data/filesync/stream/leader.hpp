@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/data/filesync/ledger/regions.hpp"
+#include "agent/data/filesync/store/journal.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
@@ -23,7 +24,8 @@ struct LeaderOptions {
   ChannelOptions channel;
   bool acknowledges_on_disk = false;                   // async="none"
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
-  Standing standing;                                   // of this copy, before its first change
+  Standing standing{};                                 // of this copy, before its first change
+  std::shared_ptr<Journal> journal;                    // null: what may differ is kept in memory alone
 };
 
 struct CopyProgress {
@@ -42,9 +44,11 @@ struct LeaderEvents {
 class Leader : public Stream {
  public:
   /// `root` is the backing directory.
-  Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events);
+  /// `known`: what a former life of this primary left as not certain.
+  Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, Marks known, LeaderEvents events);
   ~Leader() override;
 
+  void announce(const Head& head, std::span<const std::byte> payload) override;
   void record(Head head, std::span<const std::byte> payload) override;
   void doubt(FileId file) override;
   Mark mark() override;
@@ -75,6 +79,9 @@ class Leader : public Stream {
   const Marks* begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica);
   void end_copy();
   void checkpoint();
+  void drop_entries();
+  /// Nothing more is to come, and the replica has it: so that nothing is to be compared later.
+  void settle();
   /// In the stream; a change also goes into the regions.
   void append(Head head, std::span<const std::byte> payload, bool is_change);
   std::string serve_connection(const std::shared_ptr<Channel>& channel);
@@ -92,8 +99,11 @@ class Leader : public Stream {
   std::condition_variable changed_;
   Ledger ledger_;
   Regions regions_;
-  std::shared_ptr<Channel> connection_;  // from its beginning
-  std::shared_ptr<Channel> channel_;     // the same, while streaming
+  std::uint64_t asked_generation_ = 0;    // of the journal, at the last checkpoint
+  std::uint64_t durable_generation_ = 0;  // before it, all is on the replica's disk
+  std::uint64_t synced_generation_ = 0;   // on this one
+  std::shared_ptr<Channel> connection_;   // from its beginning
+  std::shared_ptr<Channel> channel_;      // the same, while streaming
   std::vector<NodeRef> touched_;
   CopyProgress progress_;
   std::atomic<bool> is_stopping_ = false;

@@ -165,6 +165,20 @@ class Return(unittest.TestCase):
         self.two.follow(epoch=3)
         self.assertEqual(copied(self.one)["bytes_all"], 0)
 
+    def test_compares_everything_where_files_were_changed_while_the_module_was_stopped(self):
+        copied(self.one)
+        for epoch, changed in ((2, self.one), (3, self.two)):
+            self.one.release()
+            self.two.release()
+            write(os.path.join(changed.backing, "folder/inner/two"), b"by hand", 100)
+            self.two.follow(epoch=epoch)
+            self.one.lead(epoch=epoch)
+            self.assertEqual(copied(self.one)["bytes_all"], 24 * MIB)
+            self.assertEqual(settled(self.one, self.two), [])
+            changed.listen(0)
+            notes = [said["text"] for said in changed.said if said["is"] == "note"]
+            self.assertTrue([text for text in notes if '"folder/inner/two"' in text], notes)
+
     def test_of_a_crashed_primary_compares_what_it_was_changing(self):
         copied(self.one)
         write(self.path("large"), b"in the stream", 5 * MIB)
@@ -365,23 +379,28 @@ class Story:
             engine.listen(0)
             engine.said.clear()
 
-    def work(self, engine, meanwhile):
-        """Nobody works while the mount is gone: that would be the raw directory."""
+    def work(self, engine, meanwhile, may_die=False):
+        """Nobody works while the mount is gone: that would be the raw directory. The secondary may stand still and then
+        die: what it had received and not done is lost."""
+        dies = may_die and self.dice.random() < 0.6
         work = Work(engine.directory, SEED * 1000 + self.epoch)
         try:
             time.sleep(self.dice.choice((0.2, 1, 4)))
-            if engine is self.primary and self.dice.random() < 0.3 and self.secondary.process.returncode is None:
+            if dies:
                 os.kill(self.secondary.process.pid, signal.SIGSTOP)
                 time.sleep(self.dice.choice((0.2, DURABLE_S / 2)))
             meanwhile()
         finally:
-            if self.secondary.process.returncode is None:
-                os.kill(self.secondary.process.pid, signal.SIGCONT)
+            if dies:
+                self.secondary.kill()
             work.end()
+        if dies:
+            self.secondary.start()
+            self.secondary.follow(self.epoch)
         self.failures += work.failures
 
     def crash(self):
-        self.work(self.primary, self.primary.kill)
+        self.work(self.primary, self.primary.kill, may_die=True)
         self.primary.start()
         self.primary.lead(self.epoch)
         return self.primary, self.secondary
@@ -400,7 +419,7 @@ class Story:
         return self.primary, self.secondary
 
     def take_over(self):
-        self.work(self.primary, self.primary.kill)
+        self.work(self.primary, self.primary.kill, may_die=True)
         self.secondary.lead(self.epoch)
         self.work(self.secondary, lambda: None)
         self.primary.start()
@@ -408,7 +427,7 @@ class Story:
         return self.secondary, self.primary
 
     def split(self):
-        self.work(self.primary, self.primary.kill)
+        self.work(self.primary, self.primary.kill, may_die=True)
         self.secondary.lead(self.epoch)
         self.work(self.secondary, self.secondary.kill)
         self.primary.start()

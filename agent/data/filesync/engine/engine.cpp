@@ -14,6 +14,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 namespace clusteragent::filesync {
 namespace {
@@ -23,6 +24,8 @@ using data::Json;
 constexpr std::chrono::milliseconds progress_interval{1000};
 // What is on its way to a replica that answers is there long before that.
 constexpr std::chrono::seconds drain_limit{10};
+// Milliseconds: twice the longest tick of a kernel.
+constexpr int ticks_max = 20;
 
 const char* text_of(Mode mode) {
   switch (mode) {
@@ -36,6 +39,12 @@ const char* text_of(Mode mode) {
       return "up to date";
   }
   return "";
+}
+
+std::int64_t wall_clock_ns(clockid_t which) {
+  timespec now{};
+  ::clock_gettime(which, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
 /// A descriptor for each file that the kernel or the stream knows.
@@ -146,7 +155,7 @@ void Engine::let_go() {
 }
 
 Standing Engine::standing() const {
-  const Standing found = history_->read(identity_of(root_.number()));
+  const Standing found = history_->read(identity_of(root_.number())).standing;
   return found.has_led && !Journal::read(options_->state_path, found.history) ? Standing{} : found;
 }
 
@@ -169,6 +178,32 @@ void Engine::lose_journal(const std::string& reason) {
   tell({{"is", "note"}, {"level", forgotten ? "E" : "C"}, {"text", reason + "; " + then}});
 }
 
+void Engine::check_untouched() {
+  const std::int64_t closed = history_->read(identity_of(root_.number())).closed_ns;
+  const std::string changed = closed == 0 ? std::string{} : changed_since(root_.number(), closed);
+  if (changed.empty()) return;
+  const Status forgotten = history_->forget();
+  tell({{"is", "note"},
+        {"level", forgotten ? "E" : "C"},
+        {"text", fmt::format("\"{}\" in {} was changed while the module was stopped: the whole directory is compared{}",
+                             changed, options_->directory,
+                             forgotten ? "" : ". " + forgotten.error().message + "; remove that file by hand")}});
+}
+
+void Engine::close() {
+  const platform::Fd root{root_ ? ::openat(root_.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
+  let_go();
+  if (!root) return;
+  const std::string identity = identity_of(root.number());
+  HistoryRecord record = history_->read(identity);
+  if (!record.standing.history) return;
+  record.closed_ns = wall_clock_ns(CLOCK_REALTIME);
+  // File systems take the time of the last tick; what is written after the answer must not seem older than it.
+  for (int turn = 0; turn < ticks_max && wall_clock_ns(CLOCK_REALTIME_COARSE) <= record.closed_ns; ++turn)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  if (!history_->write(record, identity)) static_cast<void>(history_->forget());
+}
+
 Status Engine::begin_history() {
   const Standing before = standing();
   led_ = before;
@@ -184,7 +219,7 @@ Status Engine::begin_history() {
   journal_ = std::make_shared<Journal>(options_->state_path, led_.history,
                                        [this](const std::string& reason) { lose_journal(reason); });
   Status begun = journal_->begin(known);
-  if (begun) begun = history_->write(led_, identity_of(root_.number()));
+  if (begun) begun = history_->write({led_, 0}, identity_of(root_.number()));
   if (begun) return begun;
   journal_.reset();
   // A replica that came back with the old name would be believed.
@@ -201,7 +236,7 @@ Status Engine::begin_history() {
 
 Status Engine::set_standing(const Standing& standing) {
   if (!standing.history) return history_->forget();
-  const Status written = history_->write(standing, identity_of(root_.number()));
+  const Status written = history_->write({standing, 0}, identity_of(root_.number()));
   if (written) return written;
   // It costs a comparison of everything, later; the copy is good without it.
   tell({{"is", "note"},
@@ -225,6 +260,7 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   }
   if (const Status opened = open_directory(); !opened) return opened;
   if (const Status checked = check_contents(); !checked) return checked;
+  check_untouched();
   Marks known = own_marks();
   if (const Status begun = begin_history(); !begun) return begun;
   LeaderOptions options{options_->module,
@@ -254,6 +290,7 @@ Status Engine::follow(std::uint64_t epoch) {
   }
   let_go();
   if (const Status opened = open_directory(); !opened) return opened;
+  check_untouched();
   FollowerEvents events;
   events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
   events.standing = [this] { return standing(); };
@@ -295,7 +332,7 @@ void Engine::carry_out(const Json& command) {
   Status done = success();
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
   if (what == "follow") done = follow(command.at("epoch"));
-  if (what == "release") let_go();
+  if (what == "release") close();
   tell({{"is", "finished"},
         {"token", command.at("token")},
         {"ok", static_cast<bool>(done)},
@@ -333,7 +370,7 @@ int Engine::run() {
     }
     if (options_) tell_progress();
   }
-  if (options_) let_go();
+  if (options_) close();
   return 0;
 }
 

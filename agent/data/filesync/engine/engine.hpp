@@ -35,6 +35,9 @@ class Engine {
   void lose_journal(const std::string& reason);
   Status set_standing(const Standing& standing);
   void let_go();
+  /// The module stops: from now on anybody may write beneath.
+  void close();
+  void check_untouched();
   ChannelOptions channel_options() const;
   LeaderEvents leader_events();
   void tell(const data::Json& message);

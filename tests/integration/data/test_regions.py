@@ -17,7 +17,7 @@ from tree import differences  # noqa: E402
 
 SEED = int(os.environ.get("CLUSTERAGENT_SEED", "1"))
 ROUNDS = int(os.environ.get("CLUSTERAGENT_ROUNDS", "6"))
-MIB, BLOCK = 1 << 20, 64 << 10
+MIB, BLOCK, EXTENT = 1 << 20, 64 << 10, 4 << 20
 # The primary asks every three seconds what is on the other disk; after two of these it knows of all that was.
 DURABLE_S = 7
 EXPECTED = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.EMLINK,
@@ -131,17 +131,106 @@ class Return(unittest.TestCase):
         come_back(self.one, self.two)
         self.assertEqual(settled(self.one, self.two), [])
 
-    def test_compares_everything_with_a_replica_that_has_led(self):
+    def swap(self, epoch):
+        """The secondary leads; the primary, in whatever state, follows it."""
+        self.two.lead(epoch=epoch)
+        self.one.follow(epoch=epoch)
+        return copied(self.two)
+
+    def test_joins_what_both_changed_when_both_have_led(self):
         copied(self.one)
         lose(self.one, self.two)
         self.two.start()
         self.two.lead(epoch=2)
         write(os.path.join(self.two.directory, "large"), b"other", 100)
         self.two.release()
+        write(self.path("folder/one"), b"one", 7 * BLOCK)
         self.two.follow(epoch=3)
         self.one.lead(epoch=3)
-        self.assertEqual(copied(self.one)["bytes_all"], 24 * MIB)
+        self.assertEqual(copied(self.one)["bytes_all"], EXTENT + BLOCK)
         self.assertEqual(settled(self.one, self.two), [])
+
+    def test_after_a_stop_brings_only_what_the_new_primary_changed(self):
+        copied(self.one)
+        write(self.path("large"), os.urandom(MIB))
+        os.rename(self.path("folder/one"), self.path("renamed"))
+        self.one.release()
+        self.two.lead(epoch=2)
+        write(os.path.join(self.two.directory, "large"), b"two", 3 * BLOCK)
+        self.one.follow(epoch=2)
+        self.assertEqual(copied(self.two)["bytes_all"], BLOCK)
+        self.assertEqual(settled(self.two, self.one), [])
+        self.two.release()
+        self.one.lead(epoch=3)
+        self.two.follow(epoch=3)
+        self.assertEqual(copied(self.one)["bytes_all"], 0)
+
+    def test_compares_everything_where_files_were_changed_while_the_module_was_stopped(self):
+        copied(self.one)
+        for epoch, changed in ((2, self.one), (3, self.two)):
+            self.one.release()
+            self.two.release()
+            write(os.path.join(changed.backing, "folder/inner/two"), b"by hand", 100)
+            self.two.follow(epoch=epoch)
+            self.one.lead(epoch=epoch)
+            self.assertEqual(copied(self.one)["bytes_all"], 24 * MIB)
+            self.assertEqual(settled(self.one, self.two), [])
+            changed.listen(0)
+            notes = [said["text"] for said in changed.said if said["is"] == "note"]
+            self.assertTrue([text for text in notes if '"folder/inner/two"' in text], notes)
+
+    def test_of_a_crashed_primary_compares_what_it_was_changing(self):
+        copied(self.one)
+        write(self.path("large"), b"in the stream", 5 * MIB)
+        os.kill(self.two.process.pid, signal.SIGSTOP)
+        write(self.path("large"), b"not there", 100)
+        os.rename(self.path("folder/one"), self.path("renamed"))
+        self.one.kill()
+        os.kill(self.two.process.pid, signal.SIGCONT)
+        self.one.start()
+        told = self.swap(2)
+        self.assertEqual(settled(self.two, self.one), [])
+        # Both extents of one file, and the other one under the name that the new primary has for it.
+        self.assertEqual(told["bytes_all"], 16 * MIB)
+
+    def test_of_a_crashed_primary_that_leads_again_compares_what_it_was_changing(self):
+        copied(self.one)
+        write(self.path("large"), b"in the stream", 5 * MIB)
+        lose(self.one, self.two)
+        write(self.path("folder/inner/two"), b"alone", 5 * MIB)
+        write(self.path("made"), b"alone")
+        self.one.kill()
+        self.one.start()
+        self.one.lead(epoch=2)
+        write(self.path("folder/one"), b"later", BLOCK)
+        self.assertEqual(come_back(self.one, self.two)["bytes_all"], 2 * EXTENT + 5 + BLOCK)
+        self.assertEqual(settled(self.one, self.two), [])
+
+    def test_compares_everything_after_a_crash_whose_journal_is_damaged_or_gone(self):
+        copied(self.one)
+        for harm in (lambda path: write(path, b"xxxx", 4), os.unlink):
+            write(self.path("large"), b"x", 100)
+            self.one.kill()
+            harm(os.path.join(self.one.state_path, "journal"))
+            self.one.start()
+            self.one.lead(epoch=2)
+            self.assertEqual(copied(self.one)["bytes_all"], 24 * MIB)
+
+    def test_goes_on_without_a_journal_where_none_can_be_written(self):
+        copied(self.one)
+        self.one.release()
+        os.makedirs(os.path.join(self.one.state_path, "journal.new"))
+        self.one.lead(epoch=2)
+        said = self.one.wait(lambda said: said["is"] == "note" and "journal" in said["text"], "word of the journal")
+        self.assertIn("the whole directory is compared", said["text"])
+        self.assertEqual(copied(self.one)["bytes_all"], 0)
+        lose(self.one, self.two)
+        write(self.path("large"), b"x", 100)
+        self.assertEqual(come_back(self.one, self.two)["bytes_all"], BLOCK)
+        self.one.kill()
+        self.one.start()
+        self.one.lead(epoch=3)
+        self.assertEqual(copied(self.one)["bytes_all"], 24 * MIB)
 
     def test_compares_everything_with_another_directory_in_its_place(self):
         copied(self.one)
@@ -238,20 +327,22 @@ class RandomDeaths(unittest.TestCase):
             one.wait_synced()
             for turn in range(ROUNDS):
                 work = Work(one.directory, SEED * 1000 + turn)
-                time.sleep(dice.choice((0.3, 1, 4, DURABLE_S)))
-                if dice.random() < 0.5:
-                    # Asked what is on its disk, it has not even taken what came before, and never answers.
-                    os.kill(two.process.pid, signal.SIGSTOP)
-                    time.sleep(DURABLE_S / 2)
-                lose(one, two)
-                time.sleep(dice.random())
-                for _ in range(dice.randrange(3)):
-                    two.start()
-                    two.follow()
-                    time.sleep(dice.random() * 0.3)
-                    two.kill()
-                    one.send({"do": "allow_solo"})
-                work.end()
+                try:
+                    time.sleep(dice.choice((0.3, 1, 4, DURABLE_S)))
+                    if dice.random() < 0.5:
+                        # Asked what is on its disk, it has not even taken what came before, and never answers.
+                        os.kill(two.process.pid, signal.SIGSTOP)
+                        time.sleep(DURABLE_S / 2)
+                    lose(one, two)
+                    time.sleep(dice.random())
+                    for _ in range(dice.randrange(3)):
+                        two.start()
+                        two.follow()
+                        time.sleep(dice.random() * 0.3)
+                        two.kill()
+                        one.send({"do": "allow_solo"})
+                finally:
+                    work.end()
                 self.assertEqual(work.failures, [])
                 one.listen(0)
                 one.said.clear()
@@ -260,6 +351,98 @@ class RandomDeaths(unittest.TestCase):
                 one.send({"do": "allow_solo"})
                 one.wait_synced()
                 self.assertEqual(settled(one, two), [], f"seed {SEED}, round {turn}")
+
+    def test_of_either_leave_two_equal_copies_whoever_leads(self):
+        """Every way in which two nodes part: what one had and the other did not is found, on whichever side."""
+        dice = random.Random(SEED)
+        with pair(silence_limit_ns=8_000_000_000) as (primary, secondary):
+            for folder in range(Work.FOLDERS):
+                os.makedirs(os.path.join(primary.backing, str(folder)))
+            secondary.follow()
+            primary.lead()
+            primary.wait_synced()
+            for turn in range(ROUNDS):
+                story = Story(primary, secondary, dice, 10 * (turn + 1))
+                how = dice.choice((story.crash, story.take_over, story.split, story.swap, story.crash_alone))
+                primary, secondary = how()
+                self.assertEqual(story.failures, [])
+                primary.wait_synced()
+                self.assertEqual(settled(primary, secondary), [], f"seed {SEED}, round {turn}: {how.__name__}")
+
+
+class Story:
+    """Each ends with one engine that leads and one that follows, and returns them in this order."""
+
+    def __init__(self, primary, secondary, dice, epoch):
+        self.primary, self.secondary, self.dice, self.epoch, self.failures = primary, secondary, dice, epoch, []
+        for engine in (primary, secondary):
+            engine.listen(0)
+            engine.said.clear()
+
+    def work(self, engine, meanwhile, may_die=False):
+        """Nobody works while the mount is gone: that would be the raw directory. The secondary may stand still and then
+        die: what it had received and not done is lost."""
+        dies = may_die and self.dice.random() < 0.6
+        work = Work(engine.directory, SEED * 1000 + self.epoch)
+        try:
+            time.sleep(self.dice.choice((0.2, 1, 4)))
+            if dies:
+                os.kill(self.secondary.process.pid, signal.SIGSTOP)
+                time.sleep(self.dice.choice((0.2, DURABLE_S / 2)))
+            meanwhile()
+        finally:
+            if dies:
+                self.secondary.kill()
+            work.end()
+        if dies:
+            self.secondary.start()
+            self.secondary.follow(self.epoch)
+        self.failures += work.failures
+
+    def crash(self):
+        self.work(self.primary, self.primary.kill, may_die=True)
+        self.primary.start()
+        self.primary.lead(self.epoch)
+        return self.primary, self.secondary
+
+    def crash_alone(self):
+        def meanwhile():
+            lose(self.primary, self.secondary)
+            time.sleep(0.5)
+            self.primary.kill()
+        self.work(self.primary, meanwhile)
+        self.primary.start()
+        self.primary.lead(self.epoch)
+        self.work(self.primary, lambda: None)
+        self.secondary.start()
+        self.secondary.follow(self.epoch)
+        return self.primary, self.secondary
+
+    def take_over(self):
+        self.work(self.primary, self.primary.kill, may_die=True)
+        self.secondary.lead(self.epoch)
+        self.work(self.secondary, lambda: None)
+        self.primary.start()
+        self.primary.follow(self.epoch)
+        return self.secondary, self.primary
+
+    def split(self):
+        self.work(self.primary, self.primary.kill, may_die=True)
+        self.secondary.lead(self.epoch)
+        self.work(self.secondary, self.secondary.kill)
+        self.primary.start()
+        self.primary.lead(self.epoch + 1)
+        self.work(self.primary, lambda: None)
+        self.secondary.start()
+        self.secondary.follow(self.epoch + 1)
+        return self.primary, self.secondary
+
+    def swap(self):
+        self.work(self.primary, lambda: None)
+        self.primary.release()
+        self.secondary.lead(self.epoch)
+        self.primary.follow(self.epoch)
+        return self.secondary, self.primary
 
 
 if __name__ == "__main__":

@@ -31,29 +31,30 @@ struct HistoryFileTest : testing::Test {
 };
 
 TEST_F(HistoryFileTest, reads_back_what_it_wrote_and_forgets_it) {
-  EXPECT_EQ(file().read("directory"), Standing{});
-  ASSERT_TRUE(file().write(standing, "directory"));
-  EXPECT_EQ(file().read("directory"), standing);
+  EXPECT_EQ(file().read("directory").standing, Standing{});
+  ASSERT_TRUE(file().write({standing, 77}, "directory"));
+  EXPECT_EQ(file().read("directory").standing, standing);
+  EXPECT_EQ(file().read("directory").closed_ns, 77);
   ASSERT_TRUE(file().forget());
-  EXPECT_EQ(file().read("directory"), Standing{});
+  EXPECT_EQ(file().read("directory").standing, Standing{});
   EXPECT_TRUE(file().forget());
 }
 
 TEST_F(HistoryFileTest, says_nothing_of_another_directory) {
-  ASSERT_TRUE(file().write(standing, "directory"));
-  EXPECT_EQ(file().read("another"), Standing{});
+  ASSERT_TRUE(file().write({standing, 77}, "directory"));
+  EXPECT_EQ(file().read("another").standing, Standing{});
 }
 
 TEST_F(HistoryFileTest, says_nothing_when_a_byte_is_missing_or_other) {
-  ASSERT_TRUE(file().write(standing, "directory"));
+  ASSERT_TRUE(file().write({standing, 77}, "directory"));
   const std::string whole = content();
   for (std::size_t size = 0; size < whole.size(); ++size) {
     put(whole.substr(0, size));
-    EXPECT_EQ(file().read("directory"), Standing{}) << size;
+    EXPECT_EQ(file().read("directory").standing, Standing{}) << size;
     std::string other = whole;
     other[size] ^= 1;
     put(other);
-    EXPECT_EQ(file().read("directory"), Standing{}) << size;
+    EXPECT_EQ(file().read("directory").standing, Standing{}) << size;
   }
 }
 

@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
@@ -25,6 +27,8 @@ using data::Json;
 constexpr std::chrono::milliseconds progress_interval{1000};
 // What is on its way to a replica that answers is there long before that.
 constexpr std::chrono::seconds drain_limit{10};
+// Milliseconds: twice the longest tick of a kernel.
+constexpr int ticks_max = 20;
 
 const char* text_of(Mode mode) {
   switch (mode) {
@@ -38,6 +42,12 @@ const char* text_of(Mode mode) {
       return "up to date";
   }
   return "";
+}
+
+std::int64_t wall_clock_ns(clockid_t which) {
+  timespec now{};
+  ::clock_gettime(which, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
 /// A descriptor for each file that the kernel or the stream knows.
@@ -173,6 +183,7 @@ void Engine::let_go() {
     mirror.volume.reset();
   }
   leader_.reset();
+  journal_.reset();
   for (Mirror& mirror : mirrors_) mirror.root.reset();
 }
 
@@ -195,23 +206,93 @@ std::string Engine::identity() const {
   return all;
 }
 
-Result<Standing> Engine::begin_history() const {
-  Standing standing{true, {}, history_->read(identity()).history};
-  if (::getrandom(&standing.history, sizeof standing.history, 0) != sizeof standing.history)
-    return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
-  // Before the first change: a replica that came back with the old name would be believed.
-  if (const Status forgotten = history_->forget(); !forgotten) {
+Standing Engine::standing() const {
+  const Standing found = history_->read(identity()).standing;
+  return found.has_led && !Journal::read(options_->state_path, found.history) ? Standing{} : found;
+}
+
+Marks Engine::own_marks() const {
+  Marks marks;
+  const Standing own = standing();
+  if (!own.has_led) return marks;
+  const auto entries = Journal::read(options_->state_path, own.history);
+  if (!entries) marks.doubt_all();
+  for (const Entry& entry : entries.value_or(std::vector<Entry>{})) doubt(marks, entry);
+  return marks;
+}
+
+void Engine::lose_journal(const std::string& reason) {
+  const Status forgotten = history_->forget();
+  const std::string then = forgotten
+                               ? "should this node crash, the whole directory is compared afterwards"
+                               : forgotten.error().message +
+                                     "; remove that file by hand, or a crash of this node may leave copies that differ";
+  tell({{"is", "note"}, {"level", forgotten ? "E" : "C"}, {"text", reason + "; " + then}});
+}
+
+void Engine::check_untouched() {
+  const std::int64_t closed = history_->read(identity()).closed_ns;
+  std::string changed;
+  const std::vector<Directory> all = directories();
+  for (std::size_t at = 0; closed != 0 && changed.empty() && at < all.size(); ++at) {
+    changed = changed_since(all[at], closed);
+    if (!changed.empty()) changed = options_->directories[at].path + "/" + changed;
+  }
+  if (changed.empty()) return;
+  const Status forgotten = history_->forget();
+  tell({{"is", "note"},
+        {"level", forgotten ? "E" : "C"},
+        {"text", fmt::format("\"{}\" was changed while the module was stopped: everything is compared{}", changed,
+                             forgotten ? "" : ". " + forgotten.error().message + "; remove that file by hand")}});
+}
+
+void Engine::close() {
+  const bool was_open = !mirrors_.empty() && mirrors_.front().root;
+  const std::string here = was_open ? identity() : std::string{};
+  let_go();
+  if (!was_open) return;
+  HistoryRecord record = history_->read(here);
+  if (!record.standing.history) return;
+  record.closed_ns = wall_clock_ns(CLOCK_REALTIME);
+  // File systems take the time of the last tick; what is written after the answer must not seem older than it.
+  for (int turn = 0; turn < ticks_max && wall_clock_ns(CLOCK_REALTIME_COARSE) <= record.closed_ns; ++turn)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  if (!history_->write(record, here)) static_cast<void>(history_->forget());
+}
+
+Status Engine::begin_history() {
+  const Standing before = standing();
+  led_ = before;
+  std::vector<Entry> known;
+  if (before.has_led) {
+    known = Journal::read(options_->state_path, before.history).value_or(std::vector<Entry>{{}});
+  } else {
+    std::array<std::uint64_t, 2> random{};
+    if (::getrandom(random.data(), sizeof random, 0) != sizeof random)
+      return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
+    led_ = Standing{true, {random[0], random[1]}, before.history};
+  }
+  journal_ = std::make_shared<Journal>(options_->state_path, led_.history,
+                                       [this](const std::string& reason) { lose_journal(reason); });
+  Status begun = journal_->begin(known);
+  if (begun) begun = history_->write({led_, 0}, identity());
+  if (begun) return begun;
+  journal_.reset();
+  // A replica that came back with the old name would be believed.
+  const Status forgotten = history_->forget();
+  if (!forgotten) {
     return Error{ErrorCode::system,
                  fmt::format("{}; it says which copy {} is, and must not outlive the next write. Make its file system "
                              "writable, or remove it by hand",
                              forgotten.error().message, data::directories_text(*options_))};
   }
-  return standing;
+  lose_journal(begun.error().message);
+  return success();
 }
 
 Status Engine::set_standing(const Standing& standing) {
   if (!standing.history) return history_->forget();
-  const Status written = history_->write(standing, identity());
+  const Status written = history_->write({standing, 0}, identity());
   if (written) return written;
   // It costs a comparison of everything, later; the copy is good without it.
   tell({{"is", "note"},
@@ -235,8 +316,9 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   }
   if (const Status opened = open_directories(); !opened) return opened;
   if (const Status kept = write_to_disk(); !kept) return kept;
-  const auto standing = begin_history();
-  if (!standing) return standing.error();
+  check_untouched();
+  Marks known = own_marks();
+  if (const Status begun = begin_history(); !begun) return begun;
   LeaderOptions options{options_->module,
                         options_->node,
                         data::directories_text(*options_),
@@ -246,8 +328,10 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                         channel_options(),
                         options_->acknowledges_on_disk,
                         options_->confirm_limit,
-                        *standing};
-  leader_ = std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, leader_events());
+                        led_,
+                        journal_};
+  leader_ =
+      std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, std::move(known), leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();
     return mounted;
@@ -263,9 +347,11 @@ Status Engine::follow(std::uint64_t epoch) {
   }
   let_go();
   if (const Status opened = open_directories(); !opened) return opened;
+  check_untouched();
   FollowerEvents events;
   events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
-  events.standing = [this] { return history_->read(identity()); };
+  events.standing = [this] { return standing(); };
+  events.own_marks = [this] { return own_marks(); };
   events.set_standing = [this](const Standing& standing) { return set_standing(standing); };
   events.note = leader_events().note;
   FollowerOptions options{options_->module,        options_->node, data::directories_text(*options_),
@@ -318,7 +404,7 @@ void Engine::carry_out(const Json& command) {
   Status done = success();
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
   if (what == "follow") done = follow(command.at("epoch"));
-  if (what == "release") let_go();
+  if (what == "release") close();
   tell({{"is", "finished"},
         {"token", command.at("token")},
         {"ok", static_cast<bool>(done)},
@@ -357,7 +443,7 @@ int Engine::run() {
     }
     if (options_) tell_progress();
   }
-  if (options_) let_go();
+  if (options_) close();
   return 0;
 }
 

@@ -34,9 +34,16 @@ class Engine {
   Status mount(Stream* stream);
   Status write_to_disk() const;
   std::string identity() const;
-  Result<Standing> begin_history() const;
+  /// Before the first change: names the history that this copy will have, and what is not certain in it.
+  Status begin_history();
+  Standing standing() const;
+  Marks own_marks() const;
+  void lose_journal(const std::string& reason);
   Status set_standing(const Standing& standing);
   void let_go();
+  /// The module stops: from now on anybody may write beneath.
+  void close();
+  void check_untouched();
   ChannelOptions channel_options() const;
   LeaderEvents leader_events();
   void tell(const data::Json& message);
@@ -54,6 +61,8 @@ class Engine {
     std::shared_ptr<fuse::Session> session;  // under mutex_
   };
   std::vector<Mirror> mirrors_;  // one a directory, in their order
+  Standing led_;
+  std::shared_ptr<Journal> journal_;  // while leading
   std::mutex mutex_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;

@@ -106,8 +106,16 @@ int Volume::handle(Session& session, const Request& request) {
   return error;
 }
 
+void Volume::announce(const Node& node, const Head& head, std::span<const std::byte> payload) {
+  if (!node.is_local) stream_->announce(head, payload);
+}
+
 void Volume::record(const Node& node, const Head& head, std::span<const std::byte> payload) {
   if (!node.is_local) stream_->record(head, payload);
+}
+
+void Volume::doubt(const Node& node) {
+  if (!node.is_local) stream_->doubt(node.id);
 }
 
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {

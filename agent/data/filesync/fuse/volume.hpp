@@ -83,16 +83,16 @@ class Volume : public Handler {
   /// After an operation that failed and may have been done in part.
   void record_size(const OpenFile& opened);
   int rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names);
-  void record_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name,
-                     unsigned flags);
   int change(const Node& node, const AttributeChange& change);
   int sync(Session& session, const Request& request, const OpenFile& opened);
   int resize(const Node& node, const fuse_setattr_in& in);
   int strip_privileges(const Node& node);
   std::uint32_t open_flags() const;
   void gone(const NodeRef& node);
-  /// Into the stream, unless the file is this node's own.
+  /// As of the stream, unless the file is this node's own.
+  void announce(const Node& node, const Head& head, std::span<const std::byte> payload = {});
   void record(const Node& node, const Head& head, std::span<const std::byte> payload = {});
+  void doubt(const Node& node);
   // volume_border.cpp
   /// Whether a name in that folder is, or would be, this node's own.
   bool is_local(const Node& folder, const std::string& name, bool is_folder) const;

@@ -80,8 +80,11 @@ int Volume::resize(const Node& node, const fuse_setattr_in& in) {
   const bool is_open = has(in, FATTR_FH);
   const platform::Fd own = is_open ? platform::Fd{} : backing::reopen(node.path.number(), O_WRONLY);
   const int file = is_open ? reinterpret_cast<OpenFile*>(in.fh)->file.number() : own.number();
-  if (file < 0 || ::ftruncate(file, static_cast<off_t>(in.size)) != 0) return errno;
-  record(node, {.op = Op::truncate, .file = node.id, .offset = in.size});
+  if (file < 0) return errno;
+  const Head head{.op = Op::truncate, .file = node.id, .offset = in.size};
+  announce(node, head);
+  if (::ftruncate(file, static_cast<off_t>(in.size)) != 0) return errno;
+  record(node, head);
   return 0;
 }
 

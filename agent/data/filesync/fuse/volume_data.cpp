@@ -66,11 +66,13 @@ int Volume::write(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const Head head{.op = Op::write, .file = opened.node->id, .offset = in.offset};
+    announce(*opened.node, head, data);
     const int error = backing::write_at(opened.file.number(), data, in.offset, written);
     // A disk that ran full took a part of it: that is in the file, and the application is told so (write(2)).
-    if (error != 0) stream_->doubt(opened.node->id);
+    if (error != 0) doubt(*opened.node);
     if (written == 0 && error != 0) return error;
-    record(*opened.node, {.op = Op::write, .file = opened.node->id, .offset = in.offset}, data.first(written));
+    record(*opened.node, head, data.first(written));
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
       strip_privileges(*opened.node);
     }
@@ -116,7 +118,9 @@ int Volume::fsync_folder(Session& session, const Request& request) {
 void Volume::record_size(const OpenFile& opened) {
   struct stat of {};
   if (::fstat(opened.file.number(), &of) != 0) return;
-  record(*opened.node, {.op = Op::truncate, .file = opened.node->id, .offset = static_cast<std::uint64_t>(of.st_size)});
+  const Head head{.op = Op::truncate, .file = opened.node->id, .offset = static_cast<std::uint64_t>(of.st_size)};
+  announce(*opened.node, head);
+  record(*opened.node, head);
 }
 
 int Volume::allocate(Session& session, const Request& request) {
@@ -125,19 +129,21 @@ int Volume::allocate(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const Head head{.op = Op::allocate,
+                    .flags = static_cast<std::uint16_t>(in.mode),
+                    .file = opened.node->id,
+                    .offset = in.offset,
+                    .extra = in.length};
+    announce(*opened.node, head);
     const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                  static_cast<off_t>(in.length));
     if (code != 0) {
       const int error = errno;
       record_size(opened);
-      stream_->doubt(opened.node->id);
+      doubt(*opened.node);
       return error;
     }
-    record(*opened.node, {.op = Op::allocate,
-                          .flags = static_cast<std::uint16_t>(in.mode),
-                          .file = opened.node->id,
-                          .offset = in.offset,
-                          .extra = in.length});
+    record(*opened.node, head);
   }
   stream_->touched(opened.node);
   session.reply_empty(request.head.unique);

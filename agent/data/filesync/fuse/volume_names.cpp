@@ -79,11 +79,14 @@ int Volume::make_under_lock(const Request& request, NewFile file, fuse_entry_out
     file.group = of.st_gid;
     if (S_ISDIR(file.mode)) file.mode |= S_ISGID;
   }
+  const Packer packed = pack(file);
+  Head head{.op = Op::create, .offset = folder->id.value()};
+  if (!is_local(*folder, file.name, S_ISDIR(file.mode))) stream_->announce(head, packed.bytes());
   if (const int error = backing::make(folder->path.number(), file); error != 0) return error;
   if (const int error = enter(*folder, file.name, entry); error != 0) return error;
-  const Packer packed = pack(file);
   const NodeRef made = node_of(entry.nodeid);
-  record(*made, {.op = Op::create, .file = made->id, .offset = folder->id.value()}, packed.bytes());
+  head.file = made->id;
+  record(*made, head, packed.bytes());
   stream_->touched(folder);
   stream_->touched(made);
   return 0;
@@ -150,11 +153,13 @@ int Volume::hard_link(Session& session, const Request& request) {
   const NodeRef folder = node_of(request);
   if (!node || !folder) return ESTALE;
   if (is_local(*folder, name, false) != node->is_local) return EXDEV;
+  const Packer packed = pack_name(name);
+  const Head head{.op = Op::link, .file = node->id, .offset = folder->id.value()};
+  announce(*node, head, packed.bytes());
   if (const int error = backing::link(node->path.number(), folder->path.number(), name); error != 0) return error;
   fuse_entry_out entry{};
   if (const int error = enter(*folder, name, entry); error != 0) return error;
-  const Packer packed = pack_name(name);
-  record(*node, {.op = Op::link, .file = node->id, .offset = folder->id.value()}, packed.bytes());
+  record(*node, head, packed.bytes());
   stream_->touched(folder);
   session.reply(request.head, entry);
   return 0;
@@ -165,12 +170,12 @@ int Volume::remove(Session& session, const Request& request, bool is_folder) {
   const auto alone = stream_->gate.alone();
   const NodeRef folder = node_of(request);
   if (!folder) return ESTALE;
+  const bool is_own = is_local(*folder, name, is_folder);
+  const Packer packed = pack_name(name);
+  const Head head{.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()};
+  if (!is_own) stream_->announce(head, packed.bytes());
   if (const int error = backing::remove(folder->path.number(), name, is_folder); error != 0) return error;
-  if (!is_local(*folder, name, is_folder)) {
-    const Packer packed = pack_name(name);
-    stream_->record({.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()},
-                    packed.bytes());
-  }
+  if (!is_own) stream_->record(head, packed.bytes());
   stream_->touched(folder);
   session.reply_empty(request.head.unique);
   return 0;
@@ -184,14 +189,6 @@ int Volume::remove_folder(Session& session, const Request& request) {
   return remove(session, request, true);
 }
 
-void Volume::record_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name,
-                           unsigned flags) {
-  const Packer packed = pack_names(name, new_name);
-  stream_->record(
-      {.op = Op::rename, .flags = static_cast<std::uint16_t>(flags), .offset = from.id.value(), .extra = to.id.value()},
-      packed.bytes());
-}
-
 int Volume::rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names) {
   const std::string name = names;
   const std::string new_name = names + name.size() + 1;
@@ -203,9 +200,15 @@ int Volume::rename_to(Session& session, const Request& request, std::uint64_t to
   if (error == 0 && (flags & RENAME_EXCHANGE) != 0) error = may_rename(*to_folder, new_name, *from_folder, name);
   if (error != 0) return error;
   const bool is_own = is_local_now(*from_folder, name);
+  const Packer packed = pack_names(name, new_name);
+  const Head head{.op = Op::rename,
+                  .flags = static_cast<std::uint16_t>(flags),
+                  .offset = from_folder->id.value(),
+                  .extra = to_folder->id.value()};
+  if (!is_own) stream_->announce(head, packed.bytes());
   error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
   if (error != 0) return error;
-  if (!is_own) record_rename(*from_folder, name, *to_folder, new_name, flags);
+  if (!is_own) stream_->record(head, packed.bytes());
   stream_->touched(from_folder);
   stream_->touched(to_folder);
   session.reply_empty(request.head.unique);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "agent/base/assert.hpp"
+#include "agent/data/filesync/ledger/entry.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 
 namespace clusteragent::filesync {
@@ -161,10 +162,12 @@ void Marks::doubt_extent(FileId file, std::uint64_t extent) {
   bound(marks);
 }
 
-void Marks::doubt_slot(const Slot& slot) {
-  if (is_everything_) return;
-  slots_.insert(slot);
-  if (slots_.size() > slots_max) doubt_all();
+void Marks::doubt_names(FileId folder, std::uint64_t group) {
+  if (!is_everything_) groups_.insert(Slot{folder, group});
+}
+
+bool Marks::has(const Slot& slot) const {
+  return is_everything_ || slots_.contains(slot) || groups_.contains(Slot{slot.folder, slot.name % name_groups});
 }
 
 void Marks::doubt_all() {
@@ -175,6 +178,7 @@ void Marks::doubt_all() {
 void Marks::join(Marks&& other) {
   if (is_everything_ || other.is_everything_) return doubt_all();
   slots_.merge(other.slots_);
+  groups_.merge(other.groups_);
   for (auto& [id, marks] : other.files_) {
     FileMarks& file = files_[id];
     file.join(marks);
@@ -211,10 +215,11 @@ void Regions::checkpoint(Sequence sequence) {
   newer_.clear();
 }
 
-void Regions::durable(Sequence sequence) {
-  if (checkpoint_ != sequence) return;
+bool Regions::durable(Sequence sequence) {
+  if (checkpoint_ != sequence) return false;
   checkpoint_.reset();
   older_.clear();
+  return true;
 }
 
 void Regions::lost() {

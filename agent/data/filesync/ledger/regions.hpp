@@ -66,14 +66,15 @@ class Marks {
   void add(const Touched& touched);
   void doubt(FileId file);
   void doubt_extent(FileId file, std::uint64_t extent);
-  void doubt_slot(const Slot& slot);
+  /// All of a folder whose slot_name() modulo name_groups (entry.hpp) is that.
+  void doubt_names(FileId folder, std::uint64_t group);
   void doubt_all();
   void join(Marks&& other);
   void clear() { *this = Marks{}; }
 
   bool is_everything() const { return is_everything_; }
-  bool is_empty() const { return !is_everything_ && files_.empty() && slots_.empty(); }
-  bool has(const Slot& slot) const { return is_everything_ || slots_.contains(slot); }
+  bool is_empty() const { return !is_everything_ && files_.empty() && slots_.empty() && groups_.empty(); }
+  bool has(const Slot& slot) const;
   /// Nothing: its contents are not marked.
   const FileMarks* find(FileId file) const;
 
@@ -84,6 +85,7 @@ class Marks {
   std::size_t words_ = 0;
   std::unordered_map<FileId, FileMarks> files_;
   std::set<Slot> slots_;
+  std::set<Slot> groups_;
 };
 
 class Regions {
@@ -102,7 +104,10 @@ class Regions {
   bool may_checkpoint() const { return !checkpoint_ && !newer_.is_empty(); }
   /// Nothing is under way that was marked and not numbered.
   void checkpoint(Sequence sequence);
-  void durable(Sequence sequence);
+  bool has_checkpoint() const { return checkpoint_.has_value(); }
+  /// False: of another checkpoint.
+  bool durable(Sequence sequence);
+  bool is_empty() const { return copying_.is_empty() && older_.is_empty() && newer_.is_empty() && failed_.is_empty(); }
   void lost();
 
  private:

@@ -158,6 +158,7 @@ std::string Applier::begin_manifest(const Head& head) {
   Status marked = duties_.set_consistent(false);
   // What the primary remembers of changes since is of use only to a copy that has its history.
   const bool is_kept = is_difference_known_ && duties_.has_history_of_primary();
+  own_marks_ = is_difference_known_ ? duties_.own_marks() : Marks{};
   if (marked && !is_kept) marked = duties_.set_history_of_primary(false);
   return marked ? std::string{} : marked.error().message;
 }
@@ -174,7 +175,7 @@ std::string Applier::end_manifest() {
   std::vector<Adoption> adoptions(directories_.size());
   Doubts doubts;
   for (std::size_t at = 0; is_difference_known_ && at < directories_.size(); ++at) {
-    adoptions[at] = adopt(directories_[at].root, static_cast<VolumeNumber>(at), manifests_[at], Marks{});
+    adoptions[at] = adopt(directories_[at].root, static_cast<VolumeNumber>(at), manifests_[at], own_marks_);
     doubts.insert(doubts.end(), adoptions[at].doubts.begin(), adoptions[at].doubts.end());
   }
   std::string problem = is_difference_known_ ? tell_doubts(doubts) : std::string{};
@@ -183,6 +184,7 @@ std::string Applier::end_manifest() {
     problem = make_equal(directories_[at], static_cast<VolumeNumber>(at), manifests_[at], adoptions[at], files_);
     manifests_[at] = {};
   }
+  own_marks_.clear();
   return problem;
 }
 

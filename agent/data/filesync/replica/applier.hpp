@@ -24,6 +24,8 @@ struct ApplierDuties {
   std::function<bool()> has_history_of_primary;
   /// On disk when it returns: it is (true), or nothing is known (false).
   std::function<Status(bool)> set_history_of_primary;
+  /// What this node changed itself, by its own numbers, where the primary counts on it.
+  std::function<Marks()> own_marks;
   std::function<void(const Head&, std::span<const std::byte>)> answer;
   /// Answered with `durable` later.
   std::function<void(Sequence)> flush;
@@ -57,6 +59,7 @@ class Applier {
   Intake intake_;
   bool is_difference_known_ = false;
   std::vector<std::vector<ManifestEntry>> manifests_;  // one a directory
+  Marks own_marks_;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
 };

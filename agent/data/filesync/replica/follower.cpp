@@ -172,6 +172,7 @@ ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
   duties.set_history_of_primary = [this](bool has) {
     return events_.set_standing(has ? Standing{false, history_, {}} : Standing{});
   };
+  duties.own_marks = events_.own_marks;
   duties.answer = [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); };
   duties.flush = [&flusher](Sequence sequence) { flusher.ask(sequence); };
   return duties;

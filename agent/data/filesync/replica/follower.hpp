@@ -26,6 +26,8 @@ struct FollowerOptions {
 struct FollowerEvents {
   std::function<Status(bool)> set_consistent;
   std::function<Standing()> standing;
+  /// What this node changed since it began the history of its standing.
+  std::function<Marks()> own_marks;
   /// Of no history: nothing is known.
   std::function<Status(const Standing&)> set_standing;
   std::function<void(char level, const std::string& text)> note;

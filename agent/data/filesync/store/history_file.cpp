@@ -12,6 +12,7 @@
 #include <cstring>
 #include <vector>
 
+#include "agent/data/filesync/store/backing.hpp"
 #include "agent/platform/fd.hpp"
 
 namespace clusteragent::filesync {
@@ -24,10 +25,11 @@ Error failure(const std::string& what, const std::string& path) {
   return Error{ErrorCode::system, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno))};
 }
 
-std::string sealed(const Standing& of, const std::string& identity) {
+std::string sealed(const HistoryRecord& record, const std::string& identity) {
+  const Standing& of = record.standing;
   const std::string text =
-      fmt::format("{} {} {:016x} {:016x} {:016x} {:016x} {}", version, of.has_led ? "led" : "followed", of.history.high,
-                  of.history.low, of.parent.high, of.parent.low, identity);
+      fmt::format("{} {} {:016x} {:016x} {:016x} {:016x} {:016x} {}", version, of.has_led ? "led" : "followed",
+                  of.history.high, of.history.low, of.parent.high, of.parent.low, record.closed_ns, identity);
   return fmt::format("{} {:016x}\n", text, XXH3_64bits(text.data(), text.size()));
 }
 
@@ -53,6 +55,25 @@ Status sync_folder(const std::string& path) {
   return folder && ::fsync(folder.number()) == 0 ? success() : Status{failure("write", path)};
 }
 
+/// The path of the first, below the directory; "." is the directory.
+std::string changed_in(int node, const std::string& path, const Exclusion& exclusion, std::int64_t closed_ns) {
+  const std::string here = path.empty() ? "." : path;
+  struct stat of {};
+  if (backing::stat_of(node, of) != 0) return here;
+  if (!path.empty() && exclusion.excludes(path, S_ISDIR(of.st_mode))) return {};
+  if (of.st_ctim.tv_sec * std::int64_t{1'000'000'000} + of.st_ctim.tv_nsec > closed_ns) return here;
+  if (!S_ISDIR(of.st_mode)) return {};
+  std::vector<std::string> names;
+  if (backing::names_in(node, names) != 0) return here;
+  for (const std::string& name : names) {
+    const std::string inside = path.empty() ? name : path + "/" + name;
+    const platform::Fd inner = backing::open_node(node, name);
+    std::string found = inner ? changed_in(inner.number(), inside, exclusion, closed_ns) : inside;
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string identity_of(int root) {
@@ -61,23 +82,28 @@ std::string identity_of(int root) {
   return fmt::format("{}:{}.{}", of.stx_ino, of.stx_btime.tv_sec, of.stx_btime.tv_nsec);
 }
 
-Standing HistoryFile::read(const std::string& identity) const {
+std::string changed_since(const Directory& directory, std::int64_t closed_ns) {
+  return changed_in(directory.root, "", *directory.exclusion, closed_ns);
+}
+
+HistoryRecord HistoryFile::read(const std::string& identity) const {
   const platform::Fd file{::open(path().c_str(), O_RDONLY | O_CLOEXEC)};
   std::string text(file_bytes_max, '\0');
   const ssize_t size = file ? ::read(file.number(), text.data(), text.size()) : -1;
   if (size <= 0) return {};
   text.resize(static_cast<std::size_t>(size));
   const std::vector<std::string> words = words_of(text);
-  if (words.size() != 8) return {};
-  const Standing found{
+  if (words.size() != 9) return {};
+  const Standing standing{
       words[1] == "led", {number_of(words[2]), number_of(words[3])}, {number_of(words[4]), number_of(words[5])}};
+  const HistoryRecord found{standing, static_cast<std::int64_t>(number_of(words[6]))};
   // Written once more, it must be the same to the last character.
-  return sealed(found, identity) == text ? found : Standing{};
+  return sealed(found, identity) == text ? found : HistoryRecord{};
 }
 
-Status HistoryFile::write(const Standing& standing, const std::string& identity) const {
+Status HistoryFile::write(const HistoryRecord& record, const std::string& identity) const {
   ::mkdir(folder_.c_str(), 0750);
-  const std::string text = sealed(standing, identity);
+  const std::string text = sealed(record, identity);
   const std::string draft = path() + ".new";
   const platform::Fd file{::open(draft.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0640)};
   const auto size = static_cast<ssize_t>(text.size());

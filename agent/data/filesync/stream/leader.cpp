@@ -1,7 +1,11 @@
 #include "agent/data/filesync/stream/leader.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
+
+#include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/copier.hpp"
 #include "agent/platform/clock.hpp"
@@ -12,16 +16,20 @@ namespace {
 // Between attempts to reach the replica; one that was there a moment ago is asked again soon.
 constexpr std::chrono::milliseconds retry_first{100};
 constexpr std::chrono::milliseconds retry_max{2000};
+// A primary that stops waits no longer for the other node's disk: what it does not hear of is compared later.
+constexpr std::chrono::seconds settle_limit{3};
 
 }  // namespace
 
 Leader::Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
-               LeaderEvents events)
+               Marks known, LeaderEvents events)
     : options_{std::move(options)},
       directories_{std::move(directories)},
       epoch_{epoch},
       events_{std::move(events)},
-      ledger_{is_solo} {}
+      ledger_{is_solo} {
+  regions_.add(std::move(known));
+}
 
 Leader::~Leader() {
   stop();
@@ -44,11 +52,16 @@ void Leader::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Leader::announce(const Head& head, std::span<const std::byte> payload) {
+  if (options_.journal) options_.journal->announce(touched_by(head, payload));
+}
+
 void Leader::record(Head head, std::span<const std::byte> payload) {
   append(head, payload, true);
 }
 
 void Leader::doubt(FileId file) {
+  if (options_.journal) options_.journal->keep(file);
   const std::lock_guard lock{mutex_};
   regions_.doubt(file);
 }
@@ -59,9 +72,12 @@ void Leader::append(Head head, std::span<const std::byte> payload, bool is_chang
     const std::lock_guard lock{mutex_};
     channel = channel_;
   }
+  // A change that was not announced would be forgotten by a crash.
+  CLUSTERAGENT_ASSERT(!is_change || !options_.journal || options_.journal->has(touched_by(head, payload)));
   if (channel) channel->wait_for_room();
   const std::lock_guard lock{mutex_};
   if (is_change) regions_.mark(head, payload);
+  if (options_.journal && head.op == Op::create) options_.journal->made(head.file);
   if (!channel) return;
   if (!ledger_.is_streaming() || channel_ != channel) return;
   head.sequence = ledger_.append();
@@ -150,9 +166,14 @@ void Leader::allow_solo() {
 
 bool Leader::drain(Duration limit) {
   tell_times();
-  std::unique_lock lock{mutex_};
-  if (ledger_.mode() != Mode::both) return true;
-  return changed_.wait_for(lock, limit, [this] { return !ledger_.has_unconfirmed(); }) && ledger_.mode() == Mode::both;
+  {
+    std::unique_lock lock{mutex_};
+    if (ledger_.mode() != Mode::both) return true;
+    const bool is_done = changed_.wait_for(lock, limit, [this] { return !ledger_.has_unconfirmed(); });
+    if (!is_done || ledger_.mode() != Mode::both) return false;
+  }
+  settle();
+  return true;
 }
 
 Mode Leader::mode() {
@@ -267,12 +288,44 @@ void Leader::checkpoint() {
     const std::lock_guard lock{mutex_};
     if (!ledger_.is_streaming() || !regions_.may_checkpoint()) return;
   }
-  const auto alone = gate.alone();
+  std::uint64_t generation = 0;
+  {
+    const auto alone = gate.alone();
+    const std::lock_guard lock{mutex_};
+    if (!ledger_.is_streaming() || !channel_ || !regions_.may_checkpoint()) return;
+    const Sequence here = ledger_.append();
+    regions_.checkpoint(here);
+    if (options_.journal) asked_generation_ = generation = options_.journal->next_generation();
+    channel_->send({.op = Op::checkpoint, .sequence = here}, {});
+  }
+  if (!options_.journal || !options_.journal->is_crowded() || !write_to_disk()) return;
   const std::lock_guard lock{mutex_};
-  if (!ledger_.is_streaming() || !channel_ || !regions_.may_checkpoint()) return;
-  const Sequence here = ledger_.append();
-  regions_.checkpoint(here);
-  channel_->send({.op = Op::checkpoint, .sequence = here}, {});
+  synced_generation_ = generation;
+  drop_entries();
+}
+
+bool Leader::write_to_disk() const {
+  return std::all_of(directories_.begin(), directories_.end(),
+                     [](const Directory& each) { return ::syncfs(each.root) == 0; });
+}
+
+void Leader::drop_entries() {
+  if (options_.journal) options_.journal->drop_before(std::min(synced_generation_, durable_generation_));
+}
+
+void Leader::settle() {
+  const Instant until = platform::boottime_now() + settle_limit;
+  for (;;) {
+    checkpoint();
+    std::unique_lock lock{mutex_};
+    const auto is_answered = [this] { return ledger_.mode() != Mode::both || !regions_.has_checkpoint(); };
+    if (!changed_.wait_for(lock, until - platform::boottime_now(), is_answered)) return;
+    if (regions_.is_empty()) break;
+    if (ledger_.mode() != Mode::both || !regions_.may_checkpoint()) return;
+  }
+  // An entry too many is compared needlessly, and no more.
+  if (options_.journal && write_to_disk() && !options_.journal->has_failed())
+    static_cast<void>(options_.journal->begin({}));
 }
 
 void Leader::end_copy() {
@@ -302,8 +355,9 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
     }
     case Op::durable: {
       const std::lock_guard lock{mutex_};
-      regions_.durable(head.sequence);
-      return;
+      if (regions_.durable(head.sequence)) durable_generation_ = asked_generation_;
+      drop_entries();
+      break;
     }
     case Op::adopted:
       if (!copier.adopted(head, payload)) channel.close("the other node breaks the protocol");

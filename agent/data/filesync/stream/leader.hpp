@@ -9,6 +9,7 @@
 
 #include "agent/data/filesync/ledger/regions.hpp"
 #include "agent/data/filesync/store/exclusion.hpp"
+#include "agent/data/filesync/store/journal.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
@@ -25,7 +26,8 @@ struct LeaderOptions {
   ChannelOptions channel;
   bool acknowledges_on_disk = false;                   // async="none"
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
-  Standing standing;                                   // of this copy, before its first change
+  Standing standing{};                                 // of this copy, before its first change
+  std::shared_ptr<Journal> journal;                    // null: what may differ is kept in memory alone
 };
 
 struct CopyProgress {
@@ -43,11 +45,12 @@ struct LeaderEvents {
 
 class Leader : public Stream {
  public:
-  /// What is in `directories` must outlive it.
-  Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
+  /// What is in `directories` must outlive it. `known`: what a former life of this primary left as not certain.
+  Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo, Marks known,
          LeaderEvents events);
   ~Leader() override;
 
+  void announce(const Head& head, std::span<const std::byte> payload) override;
   void record(Head head, std::span<const std::byte> payload) override;
   void flush() override;
   void doubt(FileId file) override;
@@ -79,6 +82,10 @@ class Leader : public Stream {
   const Marks* begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica);
   void end_copy();
   void checkpoint();
+  bool write_to_disk() const;
+  void drop_entries();
+  /// Nothing more is to come, and the replica has it: so that nothing is to be compared later.
+  void settle();
   /// In the stream; a change also goes into the regions.
   void append(Head head, std::span<const std::byte> payload, bool is_change);
   std::string serve_connection(const std::shared_ptr<Channel>& channel);
@@ -96,8 +103,11 @@ class Leader : public Stream {
   std::condition_variable changed_;
   Ledger ledger_;
   Regions regions_;
-  std::shared_ptr<Channel> connection_;  // from its beginning
-  std::shared_ptr<Channel> channel_;     // the same, while streaming
+  std::uint64_t asked_generation_ = 0;    // of the journal, at the last checkpoint
+  std::uint64_t durable_generation_ = 0;  // before it, all is on the replica's disk
+  std::uint64_t synced_generation_ = 0;   // on this one
+  std::shared_ptr<Channel> connection_;   // from its beginning
+  std::shared_ptr<Channel> channel_;      // the same, while streaming
   std::vector<NodeRef> touched_;
   CopyProgress progress_;
   std::atomic<bool> is_stopping_ = false;

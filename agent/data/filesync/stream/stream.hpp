@@ -43,6 +43,8 @@ class FileLocks {
 class Stream {
  public:
   virtual ~Stream() = default;
+  /// Under the lock of what is about to be done, as it will be recorded; may wait for the disk.
+  virtual void announce(const Head& head, std::span<const std::byte> payload = {}) = 0;
   /// Under the lock of what was done. Goes out with the next flush(), where somebody listens; may wait for room.
   virtual void record(Head head, std::span<const std::byte> payload = {}) = 0;
   /// Under no lock: sends what was recorded.

@@ -177,7 +177,7 @@ class Return(unittest.TestCase):
             self.assertEqual(settled(self.one, self.two), [])
             changed.listen(0)
             notes = [said["text"] for said in changed.said if said["is"] == "note"]
-            self.assertTrue([text for text in notes if '"folder/inner/two"' in text], notes)
+            self.assertTrue([text for text in notes if '/folder/inner/two"' in text], notes)
 
     def test_of_a_crashed_primary_compares_what_it_was_changing(self):
         copied(self.one)
@@ -248,6 +248,7 @@ class Return(unittest.TestCase):
 class Work:
     """Threads that do anything to a directory; most of it to files that keep their names."""
     FOLDERS, NAMES = 3, "abcdef"
+    NEVER_CUT = ("d", "e", "f")  # a file that was cut is compared whole, whatever else is known of it
 
     def __init__(self, root, seed, threads=3):
         self.root, self.failures, self.stop = root, [], threading.Event()
@@ -287,7 +288,7 @@ class Work:
             what = dice.random()
             if what < 0.6:
                 os.pwrite(descriptor, dice.randbytes(dice.randrange(1, 30_000)), dice.randrange(MIB))
-            elif what < 0.8:
+            elif what < 0.8 and not path.endswith(Work.NEVER_CUT):
                 os.ftruncate(descriptor, dice.randrange(MIB))
             elif what < 0.9:
                 libc.fallocate(descriptor, PUNCH_HOLE_KEEP_SIZE, ctypes.c_long(dice.randrange(MIB)),

@@ -208,7 +208,8 @@ constexpr std::array attributes{
     AttributeRow{.element = "proc", .name = "start_after", .type = Type::integer, .fallback = "0", .maximum = 1000,
                  .description = "n > 1: watched only (n - 1) times `polltimer` after its class is armed."},
     AttributeRow{.element = "rfs", .name = "acl", .type = Type::choice, .fallback = "off", .allowed = "on|off",
-                 .standing = stored, .description = "Replicate access control lists."},
+                 .description = "`on`: the kernel checks access control lists in the directory, and default lists are "
+                                "inherited. `off`: they travel as extended attributes, and only the mode counts."},
     AttributeRow{.element = "rfs", .name = "async", .type = Type::choice, .fallback = "second",
                  .allowed = "second|none",
                  .description = "`second`: the secondary acknowledges what it has applied. `none`: after it has "

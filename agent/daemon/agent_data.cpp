@@ -46,6 +46,7 @@ Status Agent::open_data() {
   }
   options.state_path = setup_.paths.var_dir(setup_.module) + "/filesync";
   options.port = setup_.config.heart.port;
+  options.has_acl = rfs.acl;
   options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;
   options.silence_limit = std::max(setup_.config.heart.timeout, silence_min);
   options.confirm_limit = rfs.lock_timeout;

@@ -42,6 +42,7 @@ struct EngineOptions {
   std::vector<std::string> peer_addresses;
   std::uint16_t port = 0;
   std::vector<EngineKey> keys;
+  bool has_acl = false;
   bool acknowledges_on_disk = false;
   Duration silence_limit{};
   Duration confirm_limit{};

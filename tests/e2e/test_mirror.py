@@ -12,7 +12,7 @@ from harness import REPOSITORY, VIRTUAL_ADDRESS, WITNESS, Lab, other, wait_for
 from steady import on_a_steady_machine
 
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
 RFS = f'<rfs><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
@@ -57,7 +57,7 @@ class Mirror:
             raise AssertionError(f"not up to date: {self.lab.status(primary).get('replication')}")
 
     def differences(self):
-        return differences(self.backing("node1"), self.backing("node2"))
+        return compare(self.backing("node1"), self.backing("node2"))
 
     def equal_soon(self):
         """Times of change follow within a second or two."""

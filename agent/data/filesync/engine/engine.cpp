@@ -142,8 +142,8 @@ Status Engine::mount(Stream* stream) {
     mirror.volume = std::make_unique<fuse::Volume>(
         static_cast<VolumeNumber>(at),
         platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream);
-    auto mounted =
-        fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module, *mirror.volume);
+    auto mounted = fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module,
+                                        *mirror.volume, options_->has_acl);
     if (!mounted) return mounted.error();
     const std::lock_guard lock{mutex_};
     mirror.session = std::move(*mounted);

@@ -84,11 +84,22 @@ int make(int folder, const NewFile& file) {
     error = result_of(::symlinkat(file.target.c_str(), folder, name));
   else
     error = result_of(::mknodat(folder, name, file.mode, file.device));
+  struct stat of {};
+  if (error == 0) error = result_of(::fstatat(folder, name, &of, AT_SYMLINK_NOFOLLOW));
   if (error != 0) return error;
   if (::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW) != 0) return errno;
-  // The system takes these bits away from a file that changes its owner.
+  // The system takes these bits away from a file that changes its owner. The others are as a default list made them.
   if ((file.mode & privilege_bits) == 0 || S_ISLNK(file.mode)) return 0;
-  return result_of(::fchmodat(folder, name, file.mode & permission_bits, 0));
+  return result_of(::fchmodat(folder, name, (of.st_mode | (file.mode & privilege_bits)) & permission_bits, 0));
+}
+
+Fd make_unnamed(int folder, const NewFile& file) {
+  const Fd made{::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, file.mode & permission_bits)};
+  struct stat of {};
+  if (!made || ::fstat(made.number(), &of) != 0) return {};
+  if (::fchown(made.number(), file.owner, file.group) != 0) return {};
+  if ((file.mode & privilege_bits) != 0 && ::fchmod(made.number(), of.st_mode & permission_bits) != 0) return {};
+  return reopen(made.number(), O_PATH);
 }
 
 int remove(int folder, const std::string& name, bool is_folder) {
@@ -137,6 +148,10 @@ int apply(int node, const AttributeChange& change) {
 
 int set_xattr(int node, const std::string& name, const std::string& value, int flags) {
   return result_of(::setxattr(path_of(node).c_str(), name.c_str(), value.data(), value.size(), flags));
+}
+
+bool has_xattr(int node, const char* name) {
+  return ::getxattr(path_of(node).c_str(), name, nullptr, 0) >= 0;
 }
 
 int remove_xattr(int node, const std::string& name) {

@@ -44,8 +44,12 @@ struct EngineOptions {
   std::vector<EngineKey> keys;
   bool has_acl = false;
   bool acknowledges_on_disk = false;
+  bool acknowledges_writes = false;
   Duration silence_limit{};
   Duration confirm_limit{};
+  Duration copy_limit{};
+  Duration send_limit{};
+  std::uint64_t copy_bytes_per_second = 0;
 };
 
 /// The directories as a sentence has them; two nodes with the same text mirror the same.

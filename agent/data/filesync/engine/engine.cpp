@@ -75,6 +75,7 @@ ChannelOptions Engine::channel_options() const {
   ChannelOptions channel;
   for (const data::EngineKey& each : options_->keys) channel.keys.push_back({each.identity, each.key});
   channel.silence_limit = options_->silence_limit;
+  channel.send_limit = options_->send_limit;
   return channel;
 }
 
@@ -196,7 +197,10 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                         options_->port,
                         channel_options(),
                         options_->acknowledges_on_disk,
-                        options_->confirm_limit};
+                        options_->acknowledges_writes,
+                        options_->confirm_limit,
+                        options_->copy_limit,
+                        options_->copy_bytes_per_second};
   leader_ = std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();

@@ -23,7 +23,10 @@ struct LeaderOptions {
   std::uint16_t port = 0;
   ChannelOptions channel;
   bool acknowledges_on_disk = false;                   // async="none"
+  bool acknowledges_writes = false;                    // acknowledge="write"
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
+  Duration copy_limit = std::chrono::seconds{150};     // reitimeout: the same while it is brought up to date
+  std::uint64_t copy_bytes_per_second = 0;             // of contents; 0: as fast as it goes
 };
 
 struct CopyProgress {
@@ -51,6 +54,7 @@ class Leader : public Stream {
   bool may_reply(const Waiter& waiter, Mark needed) override;
   void touched(const NodeRef& node) override;
   bool acknowledges_on_disk() const override { return options_.acknowledges_on_disk; }
+  bool acknowledges_writes() const override { return options_.acknowledges_writes; }
 
   void start();
   /// For connections from now on.

@@ -58,7 +58,7 @@ Status Channel::shake_hands(bool is_client) {
                               : "the handshake fails: is /etc/clusteragent/cluster.key the same on both nodes?"};
     }
   }
-  heard_ = spoke_ = platform::boottime_now();
+  heard_ = spoke_ = moved_ = platform::boottime_now();
   return success();
 }
 
@@ -134,7 +134,7 @@ void Channel::write_some() {
       return;
     }
     sent_ += written;
-    spoke_ = platform::boottime_now();
+    spoke_ = moved_ = platform::boottime_now();
   }
 }
 
@@ -179,6 +179,11 @@ bool Channel::is_heard_and_speaks() {
   const Instant now = platform::boottime_now();
   if (now - heard_ > options_.silence_limit) {
     close(fmt::format("silent for {} ms", to_milliseconds(now - heard_)));
+    return false;
+  }
+  if (!wants_write_) moved_ = now;
+  if (now - moved_ > options_.send_limit) {
+    close(fmt::format("it has taken nothing for {} ms of what was to be sent", to_milliseconds(now - moved_)));
     return false;
   }
   if (now - spoke_ >= options_.silence_limit / 4) {

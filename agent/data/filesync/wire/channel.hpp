@@ -33,6 +33,7 @@ struct ChannelOptions {
   std::vector<SharedKey> keys;  // the first is used to connect, all are accepted
   Duration handshake_limit = std::chrono::seconds{3};
   Duration silence_limit = std::chrono::seconds{5};  // afterwards the other side counts as lost
+  Duration send_limit = std::chrono::seconds{30};    // so long it may take nothing of what is to be sent
   const std::atomic<bool>* is_cancelled = nullptr;   // ends connect() and accept() soon; outlives them
 };
 
@@ -98,6 +99,7 @@ class Channel {
   std::size_t taken_ = 0;
   Instant heard_;
   Instant spoke_;
+  Instant moved_;  // when something was sent last, or nothing was to be sent
   bool wants_write_ = false;
 };
 

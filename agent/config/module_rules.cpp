@@ -235,11 +235,6 @@ class ModuleRules {
   }
 
   void check_rfs(const Section& rfs) {
-    const Value& zone = rfs["ruzone_blocksize"];
-    const Value& packet = rfs["reipacketsize"];
-    if (zone.is_valid && packet.is_valid && zone.number % packet.number != 0) {
-      error(zone, fmt::format("is not a multiple of reipacketsize=\"{}\"", packet.text));
-    }
     if (const Section* flow = rfs.find("flow")) check_lan((*flow)["name"]);
     if (rfs.find("replicated") == nullptr)
       diagnostics_.error(rfs.at, "<rfs> has no <replicated>; it needs at least one");

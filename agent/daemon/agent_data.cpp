@@ -17,6 +17,7 @@ class NoProvider final : public core::ProviderPort {
 
 // A heartbeat timeout of milliseconds suits heartbeats, which a process with nothing else to do answers.
 constexpr Duration silence_min = std::chrono::seconds{2};
+constexpr std::uint64_t kilobyte = 1024;
 
 }  // namespace
 
@@ -46,9 +47,15 @@ Status Agent::open_data() {
   }
   options.state_path = setup_.paths.var_dir(setup_.module) + "/filesync";
   options.port = setup_.config.heart.port;
+  options.has_acl = rfs.acl;
   options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;
   options.silence_limit = std::max(setup_.config.heart.timeout, silence_min);
+  options.acknowledges_writes = rfs.acknowledges_writes;
   options.confirm_limit = rfs.lock_timeout;
+  options.copy_limit = rfs.resync_timeout;
+  options.send_limit = rfs.send_timeout;
+  options.copy_bytes_per_second =
+      kilobyte * static_cast<std::uint64_t>(rfs.resync_kilobytes_per_second_max.value_or(0));
   options.keys = data_keys();
   for (const config::HeartbeatPath& path : config::replication_paths(setup_.config, setup_.cluster, setup_.self)) {
     const auto local = resolve(path.local);

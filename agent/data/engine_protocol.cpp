@@ -35,8 +35,13 @@ Json to_json(const EngineOptions& options) {
           {"peer_addresses", options.peer_addresses},
           {"port", options.port},
           {"keys", std::move(keys)},
+          {"has_acl", options.has_acl},
           {"acknowledges_on_disk", options.acknowledges_on_disk},
+          {"acknowledges_writes", options.acknowledges_writes},
           {"silence_limit_ns", options.silence_limit.count()},
+          {"copy_limit_ns", options.copy_limit.count()},
+          {"send_limit_ns", options.send_limit.count()},
+          {"copy_bytes_per_second", options.copy_bytes_per_second},
           {"confirm_limit_ns", options.confirm_limit.count()}};
 }
 
@@ -61,7 +66,12 @@ EngineOptions engine_options(const Json& json) {
   options.peer_addresses = json.at("peer_addresses").get<std::vector<std::string>>();
   options.port = json.at("port");
   options.keys = engine_keys(json.at("keys"));
+  options.has_acl = json.at("has_acl");
   options.acknowledges_on_disk = json.at("acknowledges_on_disk");
+  options.acknowledges_writes = json.at("acknowledges_writes");
+  options.copy_limit = Duration{json.at("copy_limit_ns").get<std::int64_t>()};
+  options.send_limit = Duration{json.at("send_limit_ns").get<std::int64_t>()};
+  options.copy_bytes_per_second = json.at("copy_bytes_per_second");
   options.silence_limit = Duration{json.at("silence_limit_ns").get<std::int64_t>()};
   options.confirm_limit = Duration{json.at("confirm_limit_ns").get<std::int64_t>()};
   return options;

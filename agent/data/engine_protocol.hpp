@@ -42,9 +42,14 @@ struct EngineOptions {
   std::vector<std::string> peer_addresses;
   std::uint16_t port = 0;
   std::vector<EngineKey> keys;
+  bool has_acl = false;
   bool acknowledges_on_disk = false;
+  bool acknowledges_writes = false;
   Duration silence_limit{};
   Duration confirm_limit{};
+  Duration copy_limit{};
+  Duration send_limit{};
+  std::uint64_t copy_bytes_per_second = 0;
 };
 
 /// The directories as a sentence has them; two nodes with the same text mirror the same.

@@ -12,7 +12,7 @@ from harness import REPOSITORY, VIRTUAL_ADDRESS, WITNESS, Lab, other, wait_for
 from steady import on_a_steady_machine
 
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
 RFS = f'<rfs><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
@@ -57,7 +57,7 @@ class Mirror:
             raise AssertionError(f"not up to date: {self.lab.status(primary).get('replication')}")
 
     def differences(self):
-        return differences(self.backing("node1"), self.backing("node2"))
+        return compare(self.backing("node1"), self.backing("node2"))
 
     def equal_soon(self):
         """Times of change follow within a second or two."""
@@ -118,11 +118,19 @@ class MirroredDirectory(unittest.TestCase):
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "one\ntwo\n")
 
     def test_goes_on_over_another_network(self):
+        self.goes_on_without("net1")
+
+    def test_goes_on_without_the_network_that_is_named_flow(self):
+        self.goes_on_without("net2", heartbeats='<heartbeat name="default"/><heartbeat name="net2" ident="flow"/>')
+
+    def goes_on_without(self, network, **options):
         with Lab(on_disk=True) as lab:
             mirror = Mirror(lab)
-            mirror.start()
-            lab.sandbox.cut("node1", "node2", "net1")
+            mirror.start(**options)
+            lab.sandbox.cut("node1", "node2", network)
             mirror.shell("node1", "echo two > file; sync file")
+            # That the stream was there shows in that it broke.
+            self.assertTrue(wait_for(lambda: "is not reached any more" in lab.agent_log("node1"), 10.0))
             mirror.wait_up_to_date("node1")
             mirror.shell("node1", "echo three >> file; sync file")
             self.assertTrue(mirror.equal_soon(), mirror.differences())

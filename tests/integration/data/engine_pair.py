@@ -75,6 +75,8 @@ class Engine:
                         "state_path": self.state_path, "own_addresses": [ADDRESSES[node]],
                         "peer_addresses": [ADDRESSES[peer]], "port": PORT,
                         "keys": [{"identity": "key", "key": list(range(32))}], "acknowledges_on_disk": False,
+                        "has_acl": False, "acknowledges_writes": False, "copy_limit_ns": 10_000_000_000,
+                        "send_limit_ns": 30_000_000_000, "copy_bytes_per_second": 0,
                         "silence_limit_ns": 2_000_000_000, "confirm_limit_ns": 10_000_000_000, **options}
         self.said, self.token = [], 0
         self.start()

@@ -8,7 +8,7 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
 from engine_pair import PATIENCE_S, enter_own_namespaces, pair, soon, unmount  # noqa: E402
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 NAMES = ("data", "logs", "third")
 
@@ -29,7 +29,7 @@ def read(path):
 
 
 def all_differences(one, two):
-    return [line for pair_of in zip(one.backings, two.backings) for line in differences(*pair_of)]
+    return [line for pair_of in zip(one.backings, two.backings) for line in compare(*pair_of)]
 
 
 def fill(directories):

@@ -13,7 +13,7 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
 from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair  # noqa: E402
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 SEED = int(os.environ.get("CLUSTERAGENT_SEED", "1"))
 ROUNDS = int(os.environ.get("CLUSTERAGENT_ROUNDS", "6"))
@@ -38,7 +38,7 @@ def settled(one, two, seconds=15):
     until = time.monotonic() + seconds
     while True:
         try:
-            found = differences(one.backing, two.backing)
+            found = compare(one.backing, two.backing)
         except FileNotFoundError:
             found = ["the replica is still being changed"]
         if not found or time.monotonic() > until:

@@ -155,7 +155,7 @@ TEST_F(Rules, replication_is_typed_now) {
   EXPECT_EQ(directory.excluded[1].regex, R"(.*\.ibd$)");
   EXPECT_TRUE(directory.excluded[1].is_inverted);
   load_rfs(R"(ruzone_blocksize="8388609")", R"(<replicated dir="/d"/>)");
-  expect_one_error("is not a multiple of reipacketsize");
+  expect_one_warning("blocks of 64 KiB are compared here");
   load_rfs("", R"(<replicated dir="/d"><notreplicated/></replicated>)");
   expect_one_error("needs either \"path\" or \"regexpath\"");
   for (const char* outside : {"/tmp", "../tmp", "a/../../b", "a/.."}) {

@@ -86,6 +86,7 @@ ChannelOptions Engine::channel_options() const {
   ChannelOptions channel;
   for (const data::EngineKey& each : options_->keys) channel.keys.push_back({each.identity, each.key});
   channel.silence_limit = options_->silence_limit;
+  channel.send_limit = options_->send_limit;
   return channel;
 }
 
@@ -153,8 +154,8 @@ Status Engine::mount(Stream* stream) {
     mirror.volume = std::make_unique<fuse::Volume>(
         static_cast<VolumeNumber>(at),
         platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream);
-    auto mounted =
-        fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module, *mirror.volume);
+    auto mounted = fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module,
+                                        *mirror.volume, options_->has_acl);
     if (!mounted) return mounted.error();
     const std::lock_guard lock{mutex_};
     mirror.session = std::move(*mounted);
@@ -327,7 +328,10 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                         options_->port,
                         channel_options(),
                         options_->acknowledges_on_disk,
+                        options_->acknowledges_writes,
                         options_->confirm_limit,
+                        options_->copy_limit,
+                        options_->copy_bytes_per_second,
                         led_,
                         journal_};
   leader_ =

@@ -11,6 +11,9 @@
 namespace clusteragent::filesync::fuse {
 namespace {
 
+// Newer than the header of Debian 12 (kernel 6.6).
+constexpr std::uint32_t fuse_statx = 52;
+
 // Nobody else changes the backing of a primary: what the kernel was told stays true until it asks for a change.
 constexpr std::uint64_t cached_on_primary_s = 3600;
 
@@ -44,6 +47,7 @@ bool Volume::changes(const Request& request) {
     case FUSE_SETXATTR:
     case FUSE_REMOVEXATTR:
     case FUSE_CREATE:
+    case FUSE_TMPFILE:
     case FUSE_FALLOCATE:
       return true;
     case FUSE_OPEN:
@@ -69,6 +73,8 @@ Volume::Method Volume::method_of(std::uint32_t opcode) {
                                                                  {FUSE_RENAME2, &Volume::rename_with_flags},
                                                                  {FUSE_LINK, &Volume::hard_link},
                                                                  {FUSE_CREATE, &Volume::create},
+                                                                 {FUSE_TMPFILE, &Volume::create_unnamed},
+                                                                 {fuse_statx, &Volume::get_more_attributes},
                                                                  {FUSE_OPEN, &Volume::open},
                                                                  {FUSE_READ, &Volume::read},
                                                                  {FUSE_WRITE, &Volume::write},

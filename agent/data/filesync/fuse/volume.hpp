@@ -38,16 +38,18 @@ class Volume : public Handler {
   int lookup(Session& session, const Request& request);
   int forget(Session& session, const Request& request);
   int forget_many(Session& session, const Request& request);
-  int make_node(Session& session, const Request& request);
-  int make_folder(Session& session, const Request& request);
-  int make_link(Session& session, const Request& request);
-  int create(Session& session, const Request& request);
   int hard_link(Session& session, const Request& request);
   int unlink(Session& session, const Request& request);
   int remove_folder(Session& session, const Request& request);
   int rename(Session& session, const Request& request);
   int rename_with_flags(Session& session, const Request& request);
   int read_link(Session& session, const Request& request);
+  // volume_new.cpp
+  int make_node(Session& session, const Request& request);
+  int make_folder(Session& session, const Request& request);
+  int make_link(Session& session, const Request& request);
+  int create(Session& session, const Request& request);
+  int create_unnamed(Session& session, const Request& request);
   // volume_data.cpp
   int open(Session& session, const Request& request);
   int release(Session& session, const Request& request);
@@ -59,6 +61,7 @@ class Volume : public Handler {
   int seek(Session& session, const Request& request);
   // volume_attributes.cpp
   int get_attributes(Session& session, const Request& request);
+  int get_more_attributes(Session& session, const Request& request);
   int set_attributes(Session& session, const Request& request);
   int file_system(Session& session, const Request& request);
   int set_xattr(Session& session, const Request& request);
@@ -77,17 +80,22 @@ class Volume : public Handler {
   /// Who stands in a folder now, known to the kernel from then on.
   int enter(const Node& folder, const std::string& name, fuse_entry_out& out);
   fuse_entry_out entry_of(const Node& node, const struct stat& of) const;
-  int make(Session& session, const Request& request, NewFile file);
-  int make_under_lock(const Request& request, NewFile file, fuse_entry_out& entry);
+  int make(Session& session, const Request& request, NewFile file, std::uint32_t umask);
+  int make_under_lock(const Request& request, NewFile file, std::uint32_t umask, fuse_entry_out& entry);
+  static int settle_owner(const Node& folder, std::uint32_t umask, NewFile& file);
+  struct Created;
+  int open_new(const NodeRef& node, std::uint32_t flags, Created& out);
   int remove(Session& session, const Request& request, bool is_folder);
   /// After an operation that failed and may have been done in part.
   void record_size(const OpenFile& opened);
+  int record_whiteout(const Node& folder, const std::string& name);
   int rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names);
   int change(const Node& node, const AttributeChange& change);
   int sync(Session& session, const Request& request, const OpenFile& opened);
   int resize(const Node& node, const fuse_setattr_in& in);
   int strip_privileges(const Node& node);
   std::uint32_t open_flags() const;
+  int strip_group(const Node& node);
   void gone(const NodeRef& node);
   /// As of the stream, unless the file is this node's own.
   void announce(const Node& node, const Head& head, std::span<const std::byte> payload = {});

@@ -45,6 +45,30 @@ int Volume::get_attributes(Session& session, const Request& request) {
   return 0;
 }
 
+int Volume::get_more_attributes(Session& session, const Request& request) {
+  // As fuse_statx_in and fuse_statx_out of newer headers; what the latter ends with is laid out as struct statx.
+  struct In {
+    std::uint32_t getattr_flags, reserved;
+    std::uint64_t handle;
+    std::uint32_t flags, mask;
+  };
+  struct Out {
+    std::uint64_t valid_s = 0;
+    std::uint32_t valid_ns = 0, flags = 0;
+    std::array<std::uint64_t, 2> spare{};
+    struct statx of {};
+  } out;
+  static_assert(sizeof(In) == 24 && sizeof(Out) == 288);
+  const NodeRef node = node_of(request);
+  if (!node) return ESTALE;
+  constexpr int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+  if (::statx(node->path.number(), "", how, request.as<In>().mask, &out.of) != 0) return errno;
+  out.valid_s = cached_s_;
+  out.of.stx_ino = inode_of(node->id);
+  session.reply(request.head, out);
+  return 0;
+}
+
 int Volume::change(const Node& node, const AttributeChange& change) {
   if (const int error = backing::apply(node.path.number(), change); error != 0) return error;
   AttributeChange exact = change;
@@ -57,6 +81,15 @@ int Volume::change(const Node& node, const AttributeChange& change) {
   const Packer packed = pack(exact);
   record(node, {.op = Op::attributes, .file = node.id}, packed.bytes());
   return 0;
+}
+
+int Volume::strip_group(const Node& node) {
+  struct stat of {};
+  if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
+  if ((of.st_mode & S_ISGID) == 0) return 0;
+  AttributeChange stripped;
+  stripped.mode = of.st_mode & 07777U & ~static_cast<mode_t>(S_ISGID);
+  return change(node, stripped);
 }
 
 int Volume::strip_privileges(const Node& node) {
@@ -132,10 +165,9 @@ int Volume::file_system(Session& session, const Request& request) {
 }
 
 int Volume::set_xattr(Session& session, const Request& request) {
-  // Without FUSE_SETXATTR_EXT the structure ends after its flags.
   const auto& in = request.as<fuse_setxattr_in>();
-  const std::string name = request.text(FUSE_COMPAT_SETXATTR_IN_SIZE);
-  const std::string value{request.text(FUSE_COMPAT_SETXATTR_IN_SIZE + name.size() + 1), in.size};
+  const std::string name = request.text(sizeof in);
+  const std::string value{request.text(sizeof in + name.size() + 1), in.size};
   const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   {
@@ -145,6 +177,10 @@ int Volume::set_xattr(Session& session, const Request& request) {
     if (error != 0) return error;
     const Packer packed = pack_names(name, value);
     record(*node, {.op = Op::xattr_set, .file = node->id}, packed.bytes());
+    // Who sets a list and is not in the group: the kernel knows who, and this process may everything.
+    if ((in.setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID) != 0) {
+      if (const int stripped = strip_group(*node); stripped != 0) return stripped;
+    }
   }
   session.reply_empty(request.head.unique);
   return 0;

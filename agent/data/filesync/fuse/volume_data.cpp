@@ -78,8 +78,9 @@ int Volume::write(Session& session, const Request& request) {
     }
   }
   stream_->touched(opened.node);
-  const bool is_promise = (opened.is_synchronous || (in.flags & O_DSYNC) != 0) && !opened.node->is_local;
   const auto size = static_cast<std::uint32_t>(written);
+  const bool is_asked = opened.is_synchronous || (in.flags & O_DSYNC) != 0 || stream_->acknowledges_writes();
+  const bool is_promise = is_asked && !opened.node->is_local;
   if (is_promise && !stream_->may_reply({request.head.unique, size, nodes_.volume()}, stream_->mark())) return 0;
   fuse_write_out out{};
   out.size = size;

@@ -1,7 +1,6 @@
 // Requests about names: what changes one holds the gate alone, so that the replica sees the tree change in one order.
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 
 #include <cstring>
 
@@ -9,23 +8,6 @@
 #include "agent/data/filesync/store/backing.hpp"
 
 namespace clusteragent::filesync::fuse {
-namespace {
-
-dev_t device_of(std::uint32_t packed) {
-  return ::makedev((packed & 0xfff00U) >> 8U, (packed & 0xffU) | ((packed >> 12U) & 0xfff00U));
-}
-
-NewFile new_file(const Request& request, const char* name, mode_t mode) {
-  NewFile file;
-  file.name = name;
-  file.mode = mode;
-  file.owner = request.head.uid;
-  file.group = request.head.gid;
-  return file;
-}
-
-}  // namespace
-
 int Volume::enter(const Node& folder, const std::string& name, fuse_entry_out& out) {
   platform::Fd found = backing::open_node(folder.path.number(), name);
   if (!found) return errno;
@@ -70,81 +52,6 @@ int Volume::forget_many(Session&, const Request& request) {
   return 0;
 }
 
-int Volume::make_under_lock(const Request& request, NewFile file, fuse_entry_out& entry) {
-  const NodeRef folder = node_of(request);
-  if (!folder) return ESTALE;
-  struct stat of {};
-  if (const int error = backing::stat_of(folder->path.number(), of); error != 0) return error;
-  if ((of.st_mode & S_ISGID) != 0) {
-    file.group = of.st_gid;
-    if (S_ISDIR(file.mode)) file.mode |= S_ISGID;
-  }
-  const Packer packed = pack(file);
-  Head head{.op = Op::create, .offset = folder->id.value()};
-  if (!is_local(*folder, file.name, S_ISDIR(file.mode))) stream_->announce(head, packed.bytes());
-  if (const int error = backing::make(folder->path.number(), file); error != 0) return error;
-  if (const int error = enter(*folder, file.name, entry); error != 0) return error;
-  const NodeRef made = node_of(entry.nodeid);
-  head.file = made->id;
-  record(*made, head, packed.bytes());
-  stream_->touched(folder);
-  stream_->touched(made);
-  return 0;
-}
-
-int Volume::make(Session& session, const Request& request, NewFile file) {
-  const auto alone = stream_->gate.alone();
-  fuse_entry_out entry{};
-  if (const int error = make_under_lock(request, std::move(file), entry); error != 0) return error;
-  session.reply(request.head, entry);
-  return 0;
-}
-
-int Volume::make_node(Session& session, const Request& request) {
-  const auto& in = request.as<fuse_mknod_in>();
-  NewFile file = new_file(request, request.text(sizeof in), in.mode);
-  file.device = device_of(in.rdev);
-  return make(session, request, std::move(file));
-}
-
-int Volume::make_folder(Session& session, const Request& request) {
-  const auto& in = request.as<fuse_mkdir_in>();
-  return make(session, request, new_file(request, request.text(sizeof in), S_IFDIR | in.mode));
-}
-
-int Volume::make_link(Session& session, const Request& request) {
-  NewFile file = new_file(request, request.text(), S_IFLNK | 0777);
-  file.target = request.text(file.name.size() + 1);
-  return make(session, request, std::move(file));
-}
-
-int Volume::create(Session& session, const Request& request) {
-  const auto& in = request.as<fuse_create_in>();
-  const std::string name = request.text(sizeof in);
-  struct {
-    fuse_entry_out entry{};
-    fuse_open_out open{};
-  } out;
-  out.open.open_flags = open_flags();
-  const auto alone = stream_->gate.alone();
-  int error = make_under_lock(request, new_file(request, name.c_str(), S_IFREG | (in.mode & 07777)), out.entry);
-  if (error == EEXIST && (in.flags & O_EXCL) == 0) {
-    const NodeRef folder = node_of(request);
-    error = folder ? enter(*folder, name, out.entry) : ESTALE;
-  }
-  if (error != 0) return error;
-  const NodeRef node = node_of(out.entry.nodeid);
-  const int flags = static_cast<int>(in.flags);
-  auto opened = std::make_unique<OpenFile>();
-  opened->node = node;
-  opened->file = backing::reopen(node->path.number(), flags & ~(O_TRUNC | O_APPEND | O_DIRECT));
-  opened->is_synchronous = (flags & O_DSYNC) != 0;
-  if (!opened->file) return errno;
-  out.open.fh = reinterpret_cast<std::uint64_t>(opened.release());
-  session.reply(request.head, out);
-  return 0;
-}
-
 int Volume::hard_link(Session& session, const Request& request) {
   const auto& in = request.as<fuse_link_in>();
   const std::string name = request.text(sizeof in);
@@ -161,6 +68,8 @@ int Volume::hard_link(Session& session, const Request& request) {
   if (const int error = enter(*folder, name, entry); error != 0) return error;
   record(*node, head, packed.bytes());
   stream_->touched(folder);
+  // Nothing was told of one without a name.
+  stream_->touched(node);
   session.reply(request.head, entry);
   return 0;
 }
@@ -189,6 +98,20 @@ int Volume::remove_folder(Session& session, const Request& request) {
   return remove(session, request, true);
 }
 
+int Volume::record_whiteout(const Node& folder, const std::string& name) {
+  // The file that was left behind is a new one, which the other node must know by its number.
+  const platform::Fd left = backing::open_node(folder.path.number(), name);
+  struct stat of {};
+  if (!left || backing::stat_of(left.number(), of) != 0) return errno;
+  const Packer whiteout = pack(NewFile{name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""});
+  stream_->record({.op = Op::create, .file = nodes_.id_of(of), .offset = folder.id.value()}, whiteout.bytes());
+  AttributeChange times;
+  times.times = Times{of.st_atim, of.st_mtim};
+  const Packer packed_times = pack(times);
+  stream_->record({.op = Op::attributes, .file = nodes_.id_of(of)}, packed_times.bytes());
+  return 0;
+}
+
 int Volume::rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names) {
   const std::string name = names;
   const std::string new_name = names + name.size() + 1;
@@ -202,13 +125,15 @@ int Volume::rename_to(Session& session, const Request& request, std::uint64_t to
   const bool is_own = is_local_now(*from_folder, name);
   const Packer packed = pack_names(name, new_name);
   const Head head{.op = Op::rename,
-                  .flags = static_cast<std::uint16_t>(flags),
+                  .flags = static_cast<std::uint16_t>(flags & ~unsigned{RENAME_WHITEOUT}),
                   .offset = from_folder->id.value(),
                   .extra = to_folder->id.value()};
   if (!is_own) stream_->announce(head, packed.bytes());
   error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
   if (error != 0) return error;
   if (!is_own) stream_->record(head, packed.bytes());
+  if (!is_own && (flags & RENAME_WHITEOUT) != 0) error = record_whiteout(*from_folder, name);
+  if (error != 0) return error;
   stream_->touched(from_folder);
   stream_->touched(to_folder);
   session.reply_empty(request.head.unique);

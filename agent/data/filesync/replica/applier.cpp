@@ -41,6 +41,7 @@ std::string Applier::apply(const Head& head, std::span<const std::byte> payload)
 std::string Applier::dispatch(const Head& head, std::span<const std::byte> payload) {
   switch (head.op) {
     case Op::create:
+    case Op::create_unnamed:
     case Op::link:
     case Op::remove:
     case Op::rename:
@@ -64,9 +65,16 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
 
 std::string Applier::create(const Head& head, std::span<const std::byte> payload) {
   const auto folder = files_.find(FileId{head.offset});
-  const auto file = unpack_new_file(payload);
+  const bool is_unnamed = head.op == Op::create_unnamed;
+  const auto file = is_unnamed ? unpack_unnamed_file(payload) : unpack_new_file(payload);
   if (!file || folder == files_.end()) return malformed;
   const int into = folder->second.node();
+  if (is_unnamed) {
+    platform::Fd unnamed = backing::make_unnamed(into, *file);
+    if (!unnamed) return told("cannot make a file without a name", errno);
+    files_.insert_or_assign(head.file, ReplicaFile{std::move(unnamed)});
+    return {};
+  }
   if (const int error = backing::make(into, *file); error != 0) return told("cannot make", file->name, error);
   platform::Fd node = backing::open_node(into, file->name);
   if (!node) return told("cannot open", file->name, errno);
@@ -75,7 +83,7 @@ std::string Applier::create(const Head& head, std::span<const std::byte> payload
 }
 
 std::string Applier::apply_name(const Head& head, std::span<const std::byte> payload) {
-  if (head.op == Op::create) return create(head, payload);
+  if (head.op == Op::create || head.op == Op::create_unnamed) return create(head, payload);
   const auto folder = files_.find(FileId{head.offset});
   if (folder == files_.end()) return malformed;
   const int here = folder->second.node();
@@ -87,7 +95,9 @@ std::string Applier::apply_name(const Head& head, std::span<const std::byte> pay
     return clears(error, folder->first, here, *name) ? std::string{} : told("cannot remove", *name, error);
   }
   const auto file = files_.find(head.file);
-  if (file == files_.end()) return malformed;
+  if (file == files_.end())
+    return fmt::format("\"{}\" is the first name of a file that had none when the copy began; the next copy has it",
+                       *name);
   return told("cannot link", *name, backing::link(file->second.node(), here, *name));
 }
 

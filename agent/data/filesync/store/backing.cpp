@@ -85,12 +85,25 @@ int make(int folder, const NewFile& file) {
   else
     error = result_of(::mknodat(folder, name, file.mode, file.device));
   if (error != 0) return error;
-  error = result_of(::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW));
-  // The system takes these bits away from a file that changes its owner.
-  if (error == 0 && (file.mode & privilege_bits) != 0 && !S_ISLNK(file.mode))
-    error = result_of(::fchmodat(folder, name, file.mode & permission_bits, 0));
+  struct stat of {};
+  error = result_of(::fstatat(folder, name, &of, AT_SYMLINK_NOFOLLOW));
+  if (error == 0) error = result_of(::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW));
+  // The system takes these bits away from a file that changes its owner. The others are as a default list made them.
+  if (error == 0 && (file.mode & privilege_bits) != 0 && !S_ISLNK(file.mode)) {
+    const mode_t mode = of.st_mode | (file.mode & privilege_bits);
+    error = result_of(::fchmodat(folder, name, mode & permission_bits, 0));
+  }
   if (error != 0) remove(folder, file.name, S_ISDIR(file.mode));
   return error;
+}
+
+Fd make_unnamed(int folder, const NewFile& file) {
+  const Fd made{::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, file.mode & permission_bits)};
+  struct stat of {};
+  if (!made || ::fstat(made.number(), &of) != 0) return {};
+  if (::fchown(made.number(), file.owner, file.group) != 0) return {};
+  if ((file.mode & privilege_bits) != 0 && ::fchmod(made.number(), of.st_mode & permission_bits) != 0) return {};
+  return reopen(made.number(), O_PATH);
 }
 
 int remove(int folder, const std::string& name, bool is_folder) {
@@ -139,6 +152,10 @@ int apply(int node, const AttributeChange& change) {
 
 int set_xattr(int node, const std::string& name, const std::string& value, int flags) {
   return result_of(::setxattr(path_of(node).c_str(), name.c_str(), value.data(), value.size(), flags));
+}
+
+bool has_xattr(int node, const char* name) {
+  return ::getxattr(path_of(node).c_str(), name, nullptr, 0) >= 0;
 }
 
 int remove_xattr(int node, const std::string& name) {

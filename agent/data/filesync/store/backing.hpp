@@ -29,6 +29,8 @@ bool is_inside(int folder, int other);
 std::string path_of(int node);
 
 int make(int folder, const NewFile& file);
+/// A file that has no name (O_TMPFILE); O_PATH. An empty Fd: errno says why.
+Fd make_unnamed(int folder, const NewFile& file);
 int remove(int folder, const std::string& name, bool is_folder);
 int rename(int from, const std::string& name, int to, const std::string& new_name, unsigned flags);
 int link(int node, int folder, const std::string& name);
@@ -40,6 +42,7 @@ int set_times(int node, const timespec& accessed, const timespec& modified);
 int apply(int node, const AttributeChange& change);
 
 int set_xattr(int node, const std::string& name, const std::string& value, int flags);
+bool has_xattr(int node, const char* name);
 int remove_xattr(int node, const std::string& name);
 int all_xattrs(int node, Xattrs& out);
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "agent/data/filesync/stream/block_hash.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -286,7 +287,7 @@ void Copier::send_blocks(const Answer& answer) {
   }
   for (const std::uint32_t block : answer.blocks) {
     const std::uint64_t from = std::uint64_t{block} * block_bytes;
-    if (from >= answer.bytes) return;
+    if (from >= answer.bytes || !pace(block_bytes)) return;
     const std::uint64_t offset = answer.offset + from;
     const auto shared = leader_.gate.shared();
     const std::lock_guard lock{leader_.locks.of(answer.file)};
@@ -302,6 +303,12 @@ void Copier::send_blocks(const Answer& answer) {
     const std::lock_guard progress{leader_.mutex_};
     leader_.progress_.bytes_sent += got;
   }
+}
+
+bool Copier::pace(std::size_t bytes) {
+  const Duration pause = limit_.charge(bytes, platform::boottime_now());
+  std::unique_lock lock{mutex_};
+  return !changed_.wait_for(lock, pause, [this] { return is_abandoned_; });
 }
 
 void Copier::send_times(const Item& item) {

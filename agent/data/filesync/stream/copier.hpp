@@ -11,12 +11,13 @@
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/file_handle.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
+#include "agent/data/filesync/stream/rate_limit.hpp"
 
 namespace clusteragent::filesync {
 
 class Copier {
  public:
-  explicit Copier(Leader& leader) : leader_{leader} {}
+  explicit Copier(Leader& leader) : leader_{leader}, limit_{leader.options_.copy_bytes_per_second} {}
 
   /// `begin` starts the stream, while nobody changes anything, and says what is to be copied. Returns once the copy is
   /// sent and the connection over, or earlier with a text for the operator: the connection cannot go on.
@@ -60,9 +61,12 @@ class Copier {
   /// Until no more than that many questions are open; false: abandoned.
   bool settle(std::size_t open_max);
   void send_blocks(const Answer& answer);
+  /// Waits, without any lock, until so much may be sent; false: abandoned.
+  bool pace(std::size_t bytes);
   void send_times(const Item& item);
 
   Leader& leader_;
+  RateLimit limit_;
   const Marks* marks_ = nullptr;  // the Leader's, unchanged while this copies
   VolumeNumber volume_ = 0;       // that of the tree which is being sent
   dev_t device_ = 0;

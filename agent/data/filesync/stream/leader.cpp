@@ -385,7 +385,8 @@ void Leader::check_progress(Channel& channel) {
   const std::lock_guard lock{mutex_};
   const Instant now = platform::boottime_now();
   if (!ledger_.has_unconfirmed()) moved_ = now;
-  if (now - moved_ > options_.confirm_limit)
+  const Duration limit = ledger_.mode() == Mode::copying ? options_.copy_limit : options_.confirm_limit;
+  if (now - moved_ > limit)
     channel.close(fmt::format("it confirms nothing for {} s", to_milliseconds(now - moved_) / 1000));
 }
 

@@ -25,7 +25,10 @@ struct LeaderOptions {
   std::uint16_t port = 0;
   ChannelOptions channel;
   bool acknowledges_on_disk = false;                   // async="none"
+  bool acknowledges_writes = false;                    // acknowledge="write"
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
+  Duration copy_limit = std::chrono::seconds{150};     // reitimeout: the same while it is brought up to date
+  std::uint64_t copy_bytes_per_second = 0;             // of contents; 0: as fast as it goes
   Standing standing{};                                 // of this copy, before its first change
   std::shared_ptr<Journal> journal;                    // null: what may differ is kept in memory alone
 };
@@ -58,6 +61,7 @@ class Leader : public Stream {
   bool may_reply(const Waiter& waiter, Mark needed) override;
   void touched(const NodeRef& node) override;
   bool acknowledges_on_disk() const override { return options_.acknowledges_on_disk; }
+  bool acknowledges_writes() const override { return options_.acknowledges_writes; }
 
   void start();
   /// For connections from now on.

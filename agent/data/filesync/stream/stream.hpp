@@ -57,6 +57,8 @@ class Stream {
   /// Its times are to be told when it is let go of, or a moment later.
   virtual void touched(const NodeRef& node) = 0;
   virtual bool acknowledges_on_disk() const = 0;
+  /// Every write is a promise, as if its file were opened with O_DSYNC.
+  virtual bool acknowledges_writes() const = 0;
 
   Gate gate;
   FileLocks locks;

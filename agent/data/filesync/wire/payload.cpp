@@ -133,6 +133,12 @@ std::optional<NewFile> unpack_new_file(std::span<const std::byte> bytes) {
   return from.is_complete() && is_file_name(value.name) ? std::optional{std::move(value)} : std::nullopt;
 }
 
+std::optional<NewFile> unpack_unnamed_file(std::span<const std::byte> bytes) {
+  Unpacker from{bytes};
+  NewFile value = take_new_file(from);
+  return from.is_complete() && value.name.empty() ? std::optional{std::move(value)} : std::nullopt;
+}
+
 std::optional<AttributeChange> unpack_attributes(std::span<const std::byte> bytes) {
   Unpacker from{bytes};
   AttributeChange value;

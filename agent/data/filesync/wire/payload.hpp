@@ -84,6 +84,7 @@ Packer pack_name(const std::string& name);
 
 std::optional<Hello> unpack_hello(std::span<const std::byte> bytes);
 std::optional<NewFile> unpack_new_file(std::span<const std::byte> bytes);
+std::optional<NewFile> unpack_unnamed_file(std::span<const std::byte> bytes);
 std::optional<AttributeChange> unpack_attributes(std::span<const std::byte> bytes);
 std::optional<ManifestEntry> unpack_manifest_entry(std::span<const std::byte> bytes);
 std::optional<Doubts> unpack_doubts(std::span<const std::byte> bytes);

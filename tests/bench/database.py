@@ -8,8 +8,8 @@ import mariadb
 from harness import LabError, wait_for
 
 TABLES, ROWS, THREADS = 4, 50_000, 8
-DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1", "--log-bin=binlog", "--innodb-flush-method=O_DIRECT",
-           "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M"]
+DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1", "--log-bin=binlog",
+           "--innodb-flush-method=O_DIRECT", "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=128M"]
 START_PATIENCE_S = 60
 STOP_PATIENCE_S = 60
 SEMI_SYNC_NEVER_GIVES_UP_MS = 1_000_000_000

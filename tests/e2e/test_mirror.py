@@ -51,6 +51,12 @@ class Mirror:
         self.lab.agent("node2", "start", "-m", "demo")
         self.wait_up_to_date("node1")
 
+    def wait_alone(self, node):
+        """Until its directory is there: what it took over is written to disk before."""
+        self.lab.wait_states({node: "ALONE"})
+        if not wait_for(lambda: self.state(node) == "degraded", COPY_PATIENCE_S):
+            raise AssertionError(f"does not lead: {self.lab.status(node).get('replication')}")
+
     def wait_up_to_date(self, primary):
         self.lab.wait_states({primary: "PRIM", other(primary): "SECOND"})
         if not wait_for(lambda: self.state(primary) == "up to date", COPY_PATIENCE_S):
@@ -85,7 +91,7 @@ class MirroredDirectory(unittest.TestCase):
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\n")
 
             lab.sandbox.power_off("node1")
-            lab.wait_states({"node2": "ALONE"})
+            mirror.wait_alone("node2")
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\n")
             mirror.shell("node2", "echo two >> a/b/c; rm sparse; mv big bigger; echo new > new\n"
                                   "dd if=/dev/urandom of=bigger bs=64k seek=3 count=2 conv=notrunc,fsync status=none")
@@ -106,7 +112,7 @@ class MirroredDirectory(unittest.TestCase):
             mirror.start(check_section=WITNESS)
             mirror.shell("node1", "echo one > file; sync file")
             lab.sandbox.cut("node1", "node2")
-            lab.wait_states({"node1": "ALONE"})
+            mirror.wait_alone("node1")
             # The answer comes once the other node is on record as out of date.
             mirror.shell("node1", "echo two >> file; sync file")
             self.assertTrue(wait_for(lambda: mirror.state("node1") == "degraded", 10.0), mirror.state("node1"))
@@ -114,7 +120,7 @@ class MirroredDirectory(unittest.TestCase):
             mirror.wait_up_to_date("node1")
             self.assertTrue(mirror.equal_soon(), mirror.differences())
             lab.sandbox.power_off("node1")
-            lab.wait_states({"node2": "ALONE"})
+            mirror.wait_alone("node2")
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "one\ntwo\n")
 
     def test_goes_on_over_another_network(self):

@@ -33,11 +33,18 @@ bool peer_let_go(const PeerStatus& peer) {
   return !is_primary(peer.state) && !peer.holds_vip && !peer.runs_service;
 }
 
+bool may_have_led_on_proposal(const Machine& m) {
+  if (!m.peer->proposal || m.peer->is_candidate) return false;
+  // A record that leaves the peer out has two voters, and with a witness neither of them took the proposal: before, it
+  // would have refused this record as an older one; since, it refuses the peer.
+  return !m.policy.has_witness || m.desired.record.sync_set.contains(m.policy.peer());
+}
+
 bool wants_to_lead(const Machine& m) {
   const bool may_by_phase = m.phase == Phase::electing || secondary_phases.contains(m.phase);
   if (!may_by_phase || !peer_alive(m) || is_primary(m.peer->state)) return false;
   // It waits for this node's vote, and may have led on it already.
-  if (m.peer->proposal && !m.peer->is_candidate) return false;
+  if (may_have_led_on_proposal(m)) return false;
   if (m.phase == Phase::electing && m.waiting.yield_until) return false;
   return why_not_promotable(m) == BlockReason::none;
 }

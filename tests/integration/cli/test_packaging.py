@@ -76,7 +76,8 @@ class Packaging(unittest.TestCase):
 
     def test_the_unit_lets_the_guard_and_the_application_live(self):
         text = self.read("lib/systemd/system/clusteragent@.service")
-        for line in ("Type=notify", "KillMode=process", "Delegate=yes", "OOMPolicy=continue", "LimitMEMLOCK=infinity"):
+        for line in ("Type=notify", "KillMode=process", "Delegate=yes", "OOMPolicy=continue", "LimitMEMLOCK=infinity",
+                     "LimitNOFILE=1024:524288"):
             self.assertRegex(text, f"(?m)^{re.escape(line)}$")
         for setting in ("ProtectSystem", "PrivateTmp", "ReadOnlyPaths", "NoNewPrivileges", "PrivateNetwork"):
             self.assertNotRegex(text, f"(?m)^{setting}=", "breaks what the module's scripts may do")

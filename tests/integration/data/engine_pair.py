@@ -49,7 +49,8 @@ class Engine:
     nodes: it lives in a namespace where its node's folder is mounted on a common one, and what it mounts there appears
     here as well."""
 
-    def __init__(self, folder, node, prepare=None, names=("data",), excluded=(), **options):
+    def __init__(self, folder, node, prepare=None, names=("data",), excluded=(), before_start=None,
+                 **options):
         self.node, self.folder, self.common = node, os.path.join(folder, node), os.path.join(folder, "common")
         for path in (self.folder, self.common):
             os.makedirs(path, exist_ok=True)
@@ -78,7 +79,7 @@ class Engine:
                         "has_acl": False, "acknowledges_writes": False, "copy_limit_ns": 10_000_000_000,
                         "send_limit_ns": 30_000_000_000, "copy_bytes_per_second": 0,
                         "silence_limit_ns": 2_000_000_000, "confirm_limit_ns": 10_000_000_000, **options}
-        self.said, self.token = [], 0
+        self.said, self.token, self.before_start = [], 0, before_start
         self.start()
 
     def seen(self, path):
@@ -89,6 +90,8 @@ class Engine:
         os.dup2(descriptor, 3)
         libc.unshare(CLONE_NEWNS)
         mount(self.folder, self.common, MS_BIND | MS_REC)
+        if self.before_start:
+            self.before_start()
 
     def start(self):
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -157,7 +160,8 @@ class Engine:
 
 @contextlib.contextmanager
 def pair(prepare=None, **options):
-    """prepare(node, directory): what is done to the directory of each before its engine starts."""
+    """prepare(node, directory): what is done to the directory of each before its engine starts. before_start(): what is
+    done in the process of each, before the engine takes its place."""
     folder = tempfile.mkdtemp(prefix="ca-filesync-", dir=os.environ.get("CLUSTERAGENT_SCRATCH", "/var/tmp"))
     engines = []
     try:

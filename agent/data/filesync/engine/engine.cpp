@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 
 #include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
+#include "agent/data/filesync/store/descriptor_limit.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -48,17 +48,6 @@ std::int64_t wall_clock_ns(clockid_t which) {
   timespec now{};
   ::clock_gettime(which, &now);
   return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
-}
-
-/// A descriptor for each file that the kernel or the stream knows.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max = std::max<rlim_t>(limit.rlim_max, 1024 * 1024);
-  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -111,6 +100,13 @@ Status Engine::open_directory(std::size_t at) {
                                                 "what holds it, and start the module again",
                                                 wanted.path, options_->node, std::strerror(errno))};
   }
+  if (!handle_of(root.number())) {
+    return Error{
+        ErrorCode::system,
+        fmt::format("the file system of {} on {} cannot name its files by handles: {}; keep the directory on one "
+                    "that can, such as ext4, XFS or Btrfs",
+                    wanted.path, options_->node, std::strerror(errno))};
+  }
   for (const std::string& path : wanted.must_exist) {
     if (::faccessat(root.number(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
     return Error{ErrorCode::system,
@@ -153,7 +149,10 @@ Status Engine::mount(Stream* stream) {
     Mirror& mirror = mirrors_[at];
     mirror.volume = std::make_unique<fuse::Volume>(
         static_cast<VolumeNumber>(at),
-        platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream);
+        platform::Fd{::openat(mirror.root.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream,
+        descriptors_, [this, at](const std::string& text) {
+          leader_events().note('E', fmt::format("an operation in {} failed: {}", options_->directories[at].path, text));
+        });
     auto mounted = fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module,
                                         *mirror.volume, options_->has_acl);
     if (!mounted) return mounted.error();

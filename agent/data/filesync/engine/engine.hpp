@@ -9,6 +9,7 @@
 #include "agent/data/engine_protocol.hpp"
 #include "agent/data/filesync/fuse/volume.hpp"
 #include "agent/data/filesync/replica/follower.hpp"
+#include "agent/data/filesync/store/descriptor_limit.hpp"
 #include "agent/data/filesync/store/history_file.hpp"
 #include "agent/data/filesync/store/marker.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
@@ -51,6 +52,8 @@ class Engine {
   void answer(const Waiter& waiter, int error);
 
   int socket_;
+  // Of the files that the kernel knows; outlives the volumes and the leader, which remembers some of them.
+  DescriptorCache descriptors_{cached_descriptors_max()};
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
   std::optional<HistoryFile> history_;

@@ -1,6 +1,8 @@
 #pragma once
-// NodeTable: the files that the kernel knows, by the number under which it does. Each holds a descriptor of its own, so
-// that the number stays the file's whatever is renamed or removed. Threads: any.
+// NodeTable: the files that the kernel knows, by the number under which it does. There are more of them than a process
+// may have descriptors: each is kept by its handle and opened when it is needed. One that has no name any more, or not
+// yet, is pinned: it has a descriptor of its own until the kernel forgets it, so that its number stays the file's and
+// is not given to another one meanwhile. Threads: any.
 #include <sys/stat.h>
 
 #include <atomic>
@@ -8,37 +10,80 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "agent/data/filesync/store/descriptor_cache.hpp"
+#include "agent/data/filesync/stream/file_handle.hpp"
 #include "agent/data/filesync/wire/operation.hpp"
 #include "agent/platform/fd.hpp"
 
 namespace clusteragent::filesync {
 
+class NodeTable;
+
 struct Node {
-  FileId id;
-  platform::Fd path;  // O_PATH
+  Node(NodeTable& in, FileId number, FileHandle of);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  NodeTable& table;
+  DescriptorCache& descriptors;
+  const FileId id;
+  const FileHandle handle;
+  const DescriptorCache::Key key;
   mode_t type = 0;
-  bool is_local = false;      // not replicated
-  std::uint64_t lookups = 0;  // guarded by the table
+  bool is_local = false;        // not replicated
+  std::uint64_t lookups = 0;    // guarded by the table
+  DescriptorCache::Ref pinned;  // the same; while it has no name
   std::atomic<bool> has_new_times = false;
 };
 using NodeRef = std::shared_ptr<Node>;
 
+/// A node and, as long as this lives, a descriptor of its file. False: why not is in error().
+class OpenNode {
+ public:
+  explicit OpenNode(NodeRef node);
+  explicit operator bool() const { return error_ == 0; }
+  int error() const { return error_; }
+  /// O_PATH.
+  int path() const { return path_->number(); }
+  const NodeRef& ref() const { return node_; }
+  const Node& operator*() const { return *node_; }
+  const Node* operator->() const { return node_.get(); }
+
+ private:
+  NodeRef node_;
+  DescriptorCache::Ref path_;
+  int error_ = 0;
+};
+
 class NodeTable {
  public:
-  NodeTable(VolumeNumber volume, platform::Fd root);
+  /// `root` is open for reading: open_by_handle_at(2) takes no O_PATH. `descriptors` outlives the table and every node
+  /// of it.
+  NodeTable(VolumeNumber volume, platform::Fd root, DescriptorCache& descriptors);
 
   const struct stat& root() const { return root_; }
   int root_path() const { return root_path_; }
   VolumeNumber volume() const { return volume_; }
+  DescriptorCache& descriptors() { return descriptors_; }
   FileId id_of(const struct stat& of) const;
-  /// One reference more; the descriptor is kept where the file is new.
+  /// One reference more. Nothing: errno says why.
   NodeRef refer(platform::Fd path, const struct stat& of, bool is_local);
   NodeRef find(FileId id);
+  /// Nothing: errno says why; ESTALE: the file is gone.
+  DescriptorCache::Ref open(const Node& node);
+  /// Its last name is gone. `path` was opened while it had one: the number was not free in between.
+  void pin(FileId id, DescriptorCache::Ref path);
+  /// It has a name.
+  void unpin(FileId id);
+  /// Empty: it is not pinned.
+  DescriptorCache::Ref pinned(const Node& node);
   /// Returns the node when the kernel has forgotten it.
   NodeRef forget(FileId id, std::uint64_t lookups);
 
  private:
   VolumeNumber volume_;
+  DescriptorCache& descriptors_;
   struct stat root_ {};
   int root_path_ = -1;  // of the root's node, which stays
   std::mutex mutex_;

@@ -7,12 +7,17 @@
 #include <unordered_map>
 
 #include "agent/data/filesync/store/backing.hpp"
+#include "agent/data/filesync/store/descriptor_limit.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync::fuse {
 namespace {
 
 // Newer than the header of Debian 12 (kernel 6.6).
 constexpr std::uint32_t fuse_statx = 52;
+
+// Who ran out of descriptors goes on asking for them.
+constexpr std::chrono::minutes note_interval{1};
 
 // Nobody else changes the backing of a primary: what the kernel was told stays true until it asks for a change.
 constexpr std::uint64_t cached_on_primary_s = 3600;
@@ -26,10 +31,12 @@ std::uint32_t device_number(dev_t device) {
 
 }  // namespace
 
-Volume::Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream)
-    : nodes_{number, std::move(root)},
+Volume::Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream,
+               DescriptorCache& descriptors, std::function<void(const std::string&)> note)
+    : nodes_{number, std::move(root), descriptors},
       exclusion_{exclusion},
       stream_{stream},
+      note_{std::move(note)},
       cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
 
 bool Volume::changes(const Request& request) {
@@ -107,9 +114,20 @@ int Volume::handle(Session& session, const Request& request) {
   if (method == nullptr) return ENOSYS;
   if (stream_ == nullptr && changes(request)) return EROFS;
   const int error = (this->*method)(session, request);
+  if (error == EMFILE || error == ENFILE) tell_out_of_descriptors(error);
   // After the reply: the application goes on meanwhile.
   if (stream_ != nullptr && changes(request)) stream_->flush();
   return error;
+}
+
+void Volume::tell_out_of_descriptors(int error) {
+  {
+    const std::lock_guard lock{noting_};
+    const Instant now = platform::boottime_now();
+    if (now < next_note_) return;
+    next_note_ = now + note_interval;
+  }
+  note_(error_text(error));
 }
 
 void Volume::announce(const Node& node, const Head& head, std::span<const std::byte> payload) {
@@ -146,6 +164,7 @@ void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {
 fuse_entry_out Volume::entry_of(const Node& node, const struct stat& of) const {
   fuse_entry_out out{};
   out.nodeid = inode_of(node.id);
+  out.generation = generation_of(node.handle);
   out.entry_valid = cached_s_;
   out.attr_valid = cached_s_;
   fill_attributes(out.attr, of, node.id);

@@ -5,8 +5,13 @@
 // What is not replicated (`exclusion`) is done here and not recorded. A file is one or the other for life: what would
 // make it the other, a rename or a link across that border, is refused as if between two file systems (EXDEV).
 //
-// Ownership: of the root's descriptor; the stream and the exclusion must outlive it. Threads: handle() from any number
-// at once. Errors: the backing file system's, as they are.
+// Ownership: of the root's descriptor; the stream, the exclusion and the cache of descriptors must outlive it. Threads:
+// handle() from any number at once. Errors: the backing file system's, as they are.
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "agent/base/time.hpp"
 #include "agent/data/filesync/fuse/node_table.hpp"
 #include "agent/data/filesync/fuse/session.hpp"
 #include "agent/data/filesync/store/exclusion.hpp"
@@ -25,7 +30,9 @@ struct OpenFile {
 class Volume : public Handler {
  public:
   /// No stream: the volume is read-only, and the kernel keeps nothing of it, because it changes without its knowing.
-  Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream);
+  /// `note` is called, from any thread, with what the operator should know.
+  Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream,
+         DescriptorCache& descriptors, std::function<void(const std::string&)> note);
 
   int handle(Session& session, const Request& request) override;
 
@@ -75,45 +82,51 @@ class Volume : public Handler {
   int read_folder_plus(Session& session, const Request& request);
   int list(Session& session, const Request& request, bool with_attributes);
 
-  NodeRef node_of(std::uint64_t number) { return nodes_.find(file_of(nodes_.volume(), number)); }
-  NodeRef node_of(const Request& request) { return node_of(request.head.nodeid); }
+  OpenNode node_of(std::uint64_t number) { return OpenNode{nodes_.find(file_of(nodes_.volume(), number))}; }
+  OpenNode node_of(const Request& request) { return node_of(request.head.nodeid); }
   /// Who stands in a folder now, known to the kernel from then on.
-  int enter(const Node& folder, const std::string& name, fuse_entry_out& out);
+  int enter(const OpenNode& folder, const std::string& name, fuse_entry_out& out);
   fuse_entry_out entry_of(const Node& node, const struct stat& of) const;
   int make(Session& session, const Request& request, NewFile file, std::uint32_t umask);
   int make_under_lock(const Request& request, NewFile file, std::uint32_t umask, fuse_entry_out& entry);
-  static int settle_owner(const Node& folder, std::uint32_t umask, NewFile& file);
+  static int settle_owner(const OpenNode& folder, std::uint32_t umask, NewFile& file);
   struct Created;
-  int open_new(const NodeRef& node, std::uint32_t flags, Created& out);
+  int open_new(const OpenNode& node, std::uint32_t flags, Created& out);
   int remove(Session& session, const Request& request, bool is_folder);
   /// After an operation that failed and may have been done in part.
   void record_size(const OpenFile& opened);
-  int record_whiteout(const Node& folder, const std::string& name);
+  int record_whiteout(const OpenNode& folder, const std::string& name);
   int rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names);
-  int change(const Node& node, const AttributeChange& change);
+  /// `file`: a descriptor of it.
+  int change(const Node& node, int file, const AttributeChange& change);
   int sync(Session& session, const Request& request, const OpenFile& opened);
-  int resize(const Node& node, const fuse_setattr_in& in);
-  int strip_privileges(const Node& node);
+  int resize(const OpenNode& node, const fuse_setattr_in& in);
+  int strip_privileges(const Node& node, int file);
   std::uint32_t open_flags() const;
-  int strip_group(const Node& node);
+  int strip_group(const Node& node, int file);
   void gone(const NodeRef& node);
+  /// The application sees the error alone, and perhaps tells nobody.
+  void tell_out_of_descriptors(int error);
   /// As of the stream, unless the file is this node's own.
   void announce(const Node& node, const Head& head, std::span<const std::byte> payload = {});
   void record(const Node& node, const Head& head, std::span<const std::byte> payload = {});
   void doubt(const Node& node);
   // volume_border.cpp
   /// Whether a name in that folder is, or would be, this node's own.
-  bool is_local(const Node& folder, const std::string& name, bool is_folder) const;
+  bool is_local(const OpenNode& folder, const std::string& name, bool is_folder) const;
   /// The same of one that is there.
-  bool is_local_now(const Node& folder, const std::string& name) const;
-  std::string path_in(const Node& folder, const std::string& name) const;
+  bool is_local_now(const OpenNode& folder, const std::string& name) const;
+  std::string path_in(const OpenNode& folder, const std::string& name) const;
   /// Whether what stands under the one name may stand under the other as well.
-  int may_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name) const;
+  int may_rename(const OpenNode& from, const std::string& name, const OpenNode& to, const std::string& new_name) const;
   bool changes_side(int node, const std::string& from, const std::string& to, bool is_folder) const;
 
   NodeTable nodes_;
   const Exclusion& exclusion_;
   Stream* stream_;
+  const std::function<void(const std::string&)> note_;
+  std::mutex noting_;
+  Instant next_note_{};
   std::uint64_t cached_s_;  // how long the kernel may keep what it was told
 };
 

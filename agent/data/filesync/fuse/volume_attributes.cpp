@@ -34,10 +34,10 @@ std::optional<Times> times_of(const fuse_setattr_in& in) {
 }  // namespace
 
 int Volume::get_attributes(Session& session, const Request& request) {
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   struct stat of {};
-  if (const int error = backing::stat_of(node->path.number(), of); error != 0) return error;
+  if (const int error = backing::stat_of(node.path(), of); error != 0) return error;
   fuse_attr_out out{};
   out.attr_valid = cached_s_;
   fill_attributes(out.attr, of, node->id);
@@ -59,23 +59,23 @@ int Volume::get_more_attributes(Session& session, const Request& request) {
     struct statx of {};
   } out;
   static_assert(sizeof(In) == 24 && sizeof(Out) == 288);
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   constexpr int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
-  if (::statx(node->path.number(), "", how, request.as<In>().mask, &out.of) != 0) return errno;
+  if (::statx(node.path(), "", how, request.as<In>().mask, &out.of) != 0) return errno;
   out.valid_s = cached_s_;
   out.of.stx_ino = inode_of(node->id);
   session.reply(request.head, out);
   return 0;
 }
 
-int Volume::change(const Node& node, const AttributeChange& change) {
-  if (const int error = backing::apply(node.path.number(), change); error != 0) return error;
+int Volume::change(const Node& node, int file, const AttributeChange& change) {
+  if (const int error = backing::apply(file, change); error != 0) return error;
   AttributeChange exact = change;
   if (change.times) {
     // "Now" is this node's now on both.
     struct stat of {};
-    if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
+    if (const int error = backing::stat_of(file, of); error != 0) return error;
     exact.times = Times{of.st_atim, of.st_mtim};
   }
   const Packer packed = pack(exact);
@@ -83,48 +83,48 @@ int Volume::change(const Node& node, const AttributeChange& change) {
   return 0;
 }
 
-int Volume::strip_group(const Node& node) {
+int Volume::strip_group(const Node& node, int file) {
   struct stat of {};
-  if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
+  if (const int error = backing::stat_of(file, of); error != 0) return error;
   if ((of.st_mode & S_ISGID) == 0) return 0;
   AttributeChange stripped;
   stripped.mode = of.st_mode & 07777U & ~static_cast<mode_t>(S_ISGID);
-  return change(node, stripped);
+  return change(node, file, stripped);
 }
 
-int Volume::strip_privileges(const Node& node) {
+int Volume::strip_privileges(const Node& node, int file) {
   struct stat of {};
-  if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
+  if (const int error = backing::stat_of(file, of); error != 0) return error;
   const bool gives_group = (of.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
   if ((of.st_mode & S_ISUID) != 0 || gives_group) {
     AttributeChange stripped;
     stripped.mode = of.st_mode & 07777U & ~static_cast<mode_t>(S_ISUID | (gives_group ? S_ISGID : 0));
-    if (const int error = change(node, stripped); error != 0) return error;
+    if (const int error = change(node, file, stripped); error != 0) return error;
   }
   const std::string capability = "security.capability";
-  if (backing::remove_xattr(node.path.number(), capability) == 0) {
+  if (backing::remove_xattr(file, capability) == 0) {
     const Packer packed = pack_name(capability);
     record(node, {.op = Op::xattr_remove, .file = node.id}, packed.bytes());
   }
   return 0;
 }
 
-int Volume::resize(const Node& node, const fuse_setattr_in& in) {
+int Volume::resize(const OpenNode& node, const fuse_setattr_in& in) {
   const bool is_open = has(in, FATTR_FH);
-  const platform::Fd own = is_open ? platform::Fd{} : backing::reopen(node.path.number(), O_WRONLY);
+  const platform::Fd own = is_open ? platform::Fd{} : backing::reopen(node.path(), O_WRONLY);
   const int file = is_open ? reinterpret_cast<OpenFile*>(in.fh)->file.number() : own.number();
   if (file < 0) return errno;
-  const Head head{.op = Op::truncate, .file = node.id, .offset = in.size};
-  announce(node, head);
+  const Head head{.op = Op::truncate, .file = node->id, .offset = in.size};
+  announce(*node, head);
   if (::ftruncate(file, static_cast<off_t>(in.size)) != 0) return errno;
-  record(node, head);
+  record(*node, head);
   return 0;
 }
 
 int Volume::set_attributes(Session& session, const Request& request) {
   const auto& in = request.as<fuse_setattr_in>();
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   AttributeChange wanted;
   if (has(in, FATTR_MODE)) wanted.mode = in.mode & 07777U;
   if (has(in, FATTR_UID | FATTR_GID)) {
@@ -136,12 +136,12 @@ int Volume::set_attributes(Session& session, const Request& request) {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
     if (has(in, FATTR_SIZE)) {
-      if (const int error = resize(*node, in); error != 0) return error;
-      if (!wanted.times) stream_->touched(node);
+      if (const int error = resize(node, in); error != 0) return error;
+      if (!wanted.times) stream_->touched(node.ref());
     }
-    if (has(in, FATTR_KILL_SUIDGID)) strip_privileges(*node);
+    if (has(in, FATTR_KILL_SUIDGID)) strip_privileges(*node, node.path());
     if (wanted != AttributeChange{}) {
-      if (const int error = change(*node, wanted); error != 0) return error;
+      if (const int error = change(*node, node.path(), wanted); error != 0) return error;
     }
   }
   return get_attributes(session, request);
@@ -149,8 +149,9 @@ int Volume::set_attributes(Session& session, const Request& request) {
 
 int Volume::file_system(Session& session, const Request& request) {
   struct statvfs of {};
-  const NodeRef root = node_of(root_inode);
-  if (::fstatvfs(root->path.number(), &of) != 0) return errno;
+  const OpenNode root = node_of(root_inode);
+  if (!root) return root.error();
+  if (::fstatvfs(root.path(), &of) != 0) return errno;
   fuse_statfs_out out{};
   out.st.blocks = of.f_blocks;
   out.st.bfree = of.f_bfree;
@@ -168,18 +169,18 @@ int Volume::set_xattr(Session& session, const Request& request) {
   const auto& in = request.as<fuse_setxattr_in>();
   const std::string name = request.text(sizeof in);
   const std::string value{request.text(sizeof in + name.size() + 1), in.size};
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
-    const int error = backing::set_xattr(node->path.number(), name, value, static_cast<int>(in.flags));
+    const int error = backing::set_xattr(node.path(), name, value, static_cast<int>(in.flags));
     if (error != 0) return error;
     const Packer packed = pack_names(name, value);
     record(*node, {.op = Op::xattr_set, .file = node->id}, packed.bytes());
     // Who sets a list and is not in the group: the kernel knows who, and this process may everything.
     if ((in.setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID) != 0) {
-      if (const int stripped = strip_group(*node); stripped != 0) return stripped;
+      if (const int stripped = strip_group(*node, node.path()); stripped != 0) return stripped;
     }
   }
   session.reply_empty(request.head.unique);
@@ -188,12 +189,12 @@ int Volume::set_xattr(Session& session, const Request& request) {
 
 int Volume::remove_xattr(Session& session, const Request& request) {
   const std::string name = request.text();
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
-    if (const int error = backing::remove_xattr(node->path.number(), name); error != 0) return error;
+    if (const int error = backing::remove_xattr(node.path(), name); error != 0) return error;
     const Packer packed = pack_name(name);
     record(*node, {.op = Op::xattr_remove, .file = node->id}, packed.bytes());
   }
@@ -220,20 +221,20 @@ int reply_xattr(Session& session, const Request& request, std::uint32_t room, ss
 
 int Volume::get_xattr(Session& session, const Request& request) {
   const auto& in = request.as<fuse_getxattr_in>();
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   std::string value(in.size, '\0');
-  const std::string path = backing::path_of(node->path.number());
+  const std::string path = backing::path_of(node.path());
   const ssize_t size = ::getxattr(path.c_str(), request.text(sizeof in), value.data(), value.size());
   return reply_xattr(session, request, in.size, size, value);
 }
 
 int Volume::list_xattrs(Session& session, const Request& request) {
   const auto& in = request.as<fuse_getxattr_in>();
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   std::string names(in.size, '\0');
-  const ssize_t size = ::listxattr(backing::path_of(node->path.number()).c_str(), names.data(), names.size());
+  const ssize_t size = ::listxattr(backing::path_of(node.path()).c_str(), names.data(), names.size());
   return reply_xattr(session, request, in.size, size, names);
 }
 

@@ -19,20 +19,20 @@ std::string path_now(int node) {
 
 }  // namespace
 
-std::string Volume::path_in(const Node& folder, const std::string& name) const {
-  const std::string path = path_now(folder.path.number());
+std::string Volume::path_in(const OpenNode& folder, const std::string& name) const {
+  const std::string path = path_now(folder.path());
   const std::size_t root = path_now(nodes_.root_path()).size();
   return path.size() > root ? path.substr(root + 1) + "/" + name : name;
 }
 
-bool Volume::is_local(const Node& folder, const std::string& name, bool is_folder) const {
+bool Volume::is_local(const OpenNode& folder, const std::string& name, bool is_folder) const {
   if (exclusion_.is_empty()) return false;
-  return folder.is_local || exclusion_.excludes(path_in(folder, name), is_folder);
+  return folder->is_local || exclusion_.excludes(path_in(folder, name), is_folder);
 }
 
-bool Volume::is_local_now(const Node& folder, const std::string& name) const {
+bool Volume::is_local_now(const OpenNode& folder, const std::string& name) const {
   if (exclusion_.is_empty()) return false;
-  const platform::Fd node = backing::open_node(folder.path.number(), name);
+  const platform::Fd node = backing::open_node(folder.path(), name);
   struct stat of {};
   return node && backing::stat_of(node.number(), of) == 0 && is_local(folder, name, S_ISDIR(of.st_mode));
 }
@@ -52,9 +52,10 @@ bool Volume::changes_side(int node, const std::string& from, const std::string& 
   return false;
 }
 
-int Volume::may_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name) const {
+int Volume::may_rename(const OpenNode& from, const std::string& name, const OpenNode& to,
+                       const std::string& new_name) const {
   if (exclusion_.is_empty()) return 0;
-  const platform::Fd node = backing::open_node(from.path.number(), name);
+  const platform::Fd node = backing::open_node(from.path(), name);
   struct stat of {};
   if (!node || backing::stat_of(node.number(), of) != 0) return errno;
   return changes_side(node.number(), path_in(from, name), path_in(to, new_name), S_ISDIR(of.st_mode)) ? EXDEV : 0;

@@ -26,12 +26,12 @@ std::uint32_t Volume::open_flags() const {
 }
 
 int Volume::open(Session& session, const Request& request) {
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   const int flags = static_cast<int>(request.as<fuse_open_in>().flags);
   auto opened = std::make_unique<OpenFile>();
-  opened->node = node;
-  opened->file = backing::reopen(node->path.number(), flags & ~not_for_backing);
+  opened->node = node.ref();
+  opened->file = backing::reopen(node.path(), flags & ~not_for_backing);
   opened->is_synchronous = (flags & O_DSYNC) != 0;
   if (!opened->file) return errno;
   fuse_open_out out{};
@@ -74,7 +74,7 @@ int Volume::write(Session& session, const Request& request) {
     if (written == 0 && error != 0) return error;
     record(*opened.node, head, data.first(written));
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
-      strip_privileges(*opened.node);
+      strip_privileges(*opened.node, opened.file.number());
     }
   }
   stream_->touched(opened.node);

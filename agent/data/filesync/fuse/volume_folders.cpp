@@ -61,11 +61,11 @@ fuse_dirent dirent_of(const Entry& entry) {
 }  // namespace
 
 int Volume::open_folder(Session& session, const Request& request) {
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   auto opened = std::make_unique<OpenFile>();
-  opened->node = node;
-  opened->file = platform::Fd{::openat(node->path.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  opened->node = node.ref();
+  opened->file = platform::Fd{::openat(node.path(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!opened->file) return errno;
   fuse_open_out out{};
   out.fh = reinterpret_cast<std::uint64_t>(opened.release());
@@ -92,6 +92,8 @@ int Volume::list(Session& session, const Request& request, bool with_attributes)
   const OpenFile& opened = *reinterpret_cast<OpenFile*>(in.fh);
   std::vector<Entry> entries;
   if (const int error = entries_from(opened.file.number(), in.offset, entries); error != 0) return error;
+  const OpenNode folder{with_attributes ? opened.node : nullptr};
+  if (with_attributes && !folder) return folder.error();
   std::vector<std::byte> out;
   constexpr std::size_t plain = FUSE_NAME_OFFSET;
   constexpr std::size_t full = FUSE_NAME_OFFSET_DIRENTPLUS;
@@ -104,7 +106,7 @@ int Volume::list(Session& session, const Request& request, bool with_attributes)
       continue;
     }
     // One that was removed meanwhile, or these two, the kernel looks up by itself.
-    if (entry.name != "." && entry.name != ".." && enter(*opened.node, entry.name, head.entry_out) != 0)
+    if (entry.name != "." && entry.name != ".." && enter(folder, entry.name, head.entry_out) != 0)
       head.entry_out = fuse_entry_out{};
     append(out, &head, full, entry.name);
   }

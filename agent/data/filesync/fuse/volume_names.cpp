@@ -8,8 +8,32 @@
 #include "agent/data/filesync/store/backing.hpp"
 
 namespace clusteragent::filesync::fuse {
-int Volume::enter(const Node& folder, const std::string& name, fuse_entry_out& out) {
-  platform::Fd found = backing::open_node(folder.path.number(), name);
+namespace {
+
+/// Of a name that is about to go: its file is held, so that its number cannot be given to another one before the table
+/// has it pinned. A lookup that runs meanwhile finds out by itself (NodeTable::refer).
+class LastName {
+ public:
+  LastName(NodeTable& nodes, int folder, const std::string& name)
+      : nodes_{nodes}, file_{std::make_shared<const platform::Fd>(backing::open_node(folder, name))} {
+    if (!*file_) error_ = errno;
+  }
+  int error() const { return error_; }
+  void removed() {
+    struct stat of {};
+    if (*file_ && backing::stat_of(file_->number(), of) == 0 && of.st_nlink == 0) nodes_.pin(nodes_.id_of(of), file_);
+  }
+
+ private:
+  NodeTable& nodes_;
+  DescriptorCache::Ref file_;
+  int error_ = 0;
+};
+
+}  // namespace
+
+int Volume::enter(const OpenNode& folder, const std::string& name, fuse_entry_out& out) {
+  platform::Fd found = backing::open_node(folder.path(), name);
   if (!found) return errno;
   struct stat of {};
   if (const int error = backing::stat_of(found.number(), of); error != 0) return error;
@@ -18,23 +42,27 @@ int Volume::enter(const Node& folder, const std::string& name, fuse_entry_out& o
   if (of.st_ino > inode_max) return EOVERFLOW;
   // Of several names one may be replicated; what happens to the file is recorded then.
   const bool is_own = is_local(folder, name, S_ISDIR(of.st_mode)) && (S_ISDIR(of.st_mode) || of.st_nlink == 1);
-  out = entry_of(*nodes_.refer(std::move(found), of, is_own), of);
+  const NodeRef node = nodes_.refer(std::move(found), of, is_own);
+  if (!node) return errno;
+  out = entry_of(*node, of);
   return 0;
 }
 
 int Volume::lookup(Session& session, const Request& request) {
-  const NodeRef folder = node_of(request);
-  if (!folder) return ESTALE;
+  const OpenNode folder = node_of(request);
+  if (!folder) return folder.error();
   fuse_entry_out out{};
-  if (const int error = enter(*folder, request.text(), out); error != 0) return error;
+  if (const int error = enter(folder, request.text(), out); error != 0) return error;
   session.reply(request.head, out);
   return 0;
 }
 
 void Volume::gone(const NodeRef& node) {
   if (!node || node->is_local || stream_ == nullptr) return;
+  // One that is not pinned has a name.
+  const DescriptorCache::Ref kept = nodes_.pinned(*node);
   struct stat of {};
-  if (backing::stat_of(node->path.number(), of) != 0 || of.st_nlink > 0) return;
+  if (!kept || backing::stat_of(kept->number(), of) != 0 || of.st_nlink > 0) return;
   const auto alone = stream_->gate.alone();
   stream_->record({.op = Op::drop, .file = node->id});
 }
@@ -56,20 +84,21 @@ int Volume::hard_link(Session& session, const Request& request) {
   const auto& in = request.as<fuse_link_in>();
   const std::string name = request.text(sizeof in);
   const auto alone = stream_->gate.alone();
-  const NodeRef node = node_of(in.oldnodeid);
-  const NodeRef folder = node_of(request);
-  if (!node || !folder) return ESTALE;
-  if (is_local(*folder, name, false) != node->is_local) return EXDEV;
+  const OpenNode node = node_of(in.oldnodeid);
+  const OpenNode folder = node_of(request);
+  if (!node || !folder) return node ? folder.error() : node.error();
+  if (is_local(folder, name, false) != node->is_local) return EXDEV;
   const Packer packed = pack_name(name);
   const Head head{.op = Op::link, .file = node->id, .offset = folder->id.value()};
   announce(*node, head, packed.bytes());
-  if (const int error = backing::link(node->path.number(), folder->path.number(), name); error != 0) return error;
-  fuse_entry_out entry{};
-  if (const int error = enter(*folder, name, entry); error != 0) return error;
+  if (const int error = backing::link(node.path(), folder.path(), name); error != 0) return error;
+  nodes_.unpin(node->id);
   record(*node, head, packed.bytes());
-  stream_->touched(folder);
+  stream_->touched(folder.ref());
   // Nothing was told of one without a name.
-  stream_->touched(node);
+  stream_->touched(node.ref());
+  fuse_entry_out entry{};
+  if (const int error = enter(folder, name, entry); error != 0) return error;
   session.reply(request.head, entry);
   return 0;
 }
@@ -77,15 +106,18 @@ int Volume::hard_link(Session& session, const Request& request) {
 int Volume::remove(Session& session, const Request& request, bool is_folder) {
   const std::string name = request.text();
   const auto alone = stream_->gate.alone();
-  const NodeRef folder = node_of(request);
-  if (!folder) return ESTALE;
-  const bool is_own = is_local(*folder, name, is_folder);
+  const OpenNode folder = node_of(request);
+  if (!folder) return folder.error();
+  const bool is_own = is_local(folder, name, is_folder);
   const Packer packed = pack_name(name);
   const Head head{.op = Op::remove, .flags = std::uint16_t{is_folder}, .offset = folder->id.value()};
   if (!is_own) stream_->announce(head, packed.bytes());
-  if (const int error = backing::remove(folder->path.number(), name, is_folder); error != 0) return error;
+  LastName last{nodes_, folder.path(), name};
+  if (last.error() != 0) return last.error();
+  if (const int error = backing::remove(folder.path(), name, is_folder); error != 0) return error;
+  last.removed();
   if (!is_own) stream_->record(head, packed.bytes());
-  stream_->touched(folder);
+  stream_->touched(folder.ref());
   session.reply_empty(request.head.unique);
   return 0;
 }
@@ -98,13 +130,13 @@ int Volume::remove_folder(Session& session, const Request& request) {
   return remove(session, request, true);
 }
 
-int Volume::record_whiteout(const Node& folder, const std::string& name) {
+int Volume::record_whiteout(const OpenNode& folder, const std::string& name) {
   // The file that was left behind is a new one, which the other node must know by its number.
-  const platform::Fd left = backing::open_node(folder.path.number(), name);
+  const platform::Fd left = backing::open_node(folder.path(), name);
   struct stat of {};
   if (!left || backing::stat_of(left.number(), of) != 0) return errno;
   const Packer whiteout = pack(NewFile{name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""});
-  stream_->record({.op = Op::create, .file = nodes_.id_of(of), .offset = folder.id.value()}, whiteout.bytes());
+  stream_->record({.op = Op::create, .file = nodes_.id_of(of), .offset = folder->id.value()}, whiteout.bytes());
   AttributeChange times;
   times.times = Times{of.st_atim, of.st_mtim};
   const Packer packed_times = pack(times);
@@ -116,26 +148,29 @@ int Volume::rename_to(Session& session, const Request& request, std::uint64_t to
   const std::string name = names;
   const std::string new_name = names + name.size() + 1;
   const auto alone = stream_->gate.alone();
-  const NodeRef from_folder = node_of(request);
-  const NodeRef to_folder = node_of(to);
-  if (!from_folder || !to_folder) return ESTALE;
-  int error = may_rename(*from_folder, name, *to_folder, new_name);
-  if (error == 0 && (flags & RENAME_EXCHANGE) != 0) error = may_rename(*to_folder, new_name, *from_folder, name);
+  const OpenNode from_folder = node_of(request);
+  const OpenNode to_folder = node_of(to);
+  if (!from_folder || !to_folder) return from_folder ? to_folder.error() : from_folder.error();
+  int error = may_rename(from_folder, name, to_folder, new_name);
+  if (error == 0 && (flags & RENAME_EXCHANGE) != 0) error = may_rename(to_folder, new_name, from_folder, name);
   if (error != 0) return error;
-  const bool is_own = is_local_now(*from_folder, name);
+  const bool is_own = is_local_now(from_folder, name);
   const Packer packed = pack_names(name, new_name);
   const Head head{.op = Op::rename,
                   .flags = static_cast<std::uint16_t>(flags & ~unsigned{RENAME_WHITEOUT}),
                   .offset = from_folder->id.value(),
                   .extra = to_folder->id.value()};
   if (!is_own) stream_->announce(head, packed.bytes());
-  error = backing::rename(from_folder->path.number(), name, to_folder->path.number(), new_name, flags);
+  LastName last{nodes_, to_folder.path(), new_name};
+  if (last.error() != 0 && last.error() != ENOENT) return last.error();
+  error = backing::rename(from_folder.path(), name, to_folder.path(), new_name, flags);
   if (error != 0) return error;
+  last.removed();
   if (!is_own) stream_->record(head, packed.bytes());
-  if (!is_own && (flags & RENAME_WHITEOUT) != 0) error = record_whiteout(*from_folder, name);
+  if (!is_own && (flags & RENAME_WHITEOUT) != 0) error = record_whiteout(from_folder, name);
   if (error != 0) return error;
-  stream_->touched(from_folder);
-  stream_->touched(to_folder);
+  stream_->touched(from_folder.ref());
+  stream_->touched(to_folder.ref());
   session.reply_empty(request.head.unique);
   return 0;
 }
@@ -151,10 +186,10 @@ int Volume::rename_with_flags(Session& session, const Request& request) {
 }
 
 int Volume::read_link(Session& session, const Request& request) {
-  const NodeRef node = node_of(request);
-  if (!node) return ESTALE;
+  const OpenNode node = node_of(request);
+  if (!node) return node.error();
   std::string target;
-  if (const int error = backing::read_link(node->path.number(), target); error != 0) return error;
+  if (const int error = backing::read_link(node.path(), target); error != 0) return error;
   session.reply(request.head.unique, std::as_bytes(std::span{target}));
   return 0;
 }

@@ -27,32 +27,35 @@ NewFile new_file(const Request& request, const char* name, mode_t mode) {
 
 }  // namespace
 
-int Volume::settle_owner(const Node& folder, std::uint32_t umask, NewFile& file) {
+int Volume::settle_owner(const OpenNode& folder, std::uint32_t umask, NewFile& file) {
   struct stat of {};
-  if (const int error = backing::stat_of(folder.path.number(), of); error != 0) return error;
+  if (const int error = backing::stat_of(folder.path(), of); error != 0) return error;
   if ((of.st_mode & S_ISGID) != 0) {
     file.group = of.st_gid;
     if (S_ISDIR(file.mode)) file.mode |= S_ISGID;
   }
   // With access control lists the kernel leaves this to whoever knows whether the folder has a default one (acl(5)).
-  if ((file.mode & umask) != 0 && !backing::has_xattr(folder.path.number(), "system.posix_acl_default"))
-    file.mode &= ~umask;
+  if ((file.mode & umask) != 0 && !backing::has_xattr(folder.path(), "system.posix_acl_default")) file.mode &= ~umask;
   return 0;
 }
 
 int Volume::make_under_lock(const Request& request, NewFile file, std::uint32_t umask, fuse_entry_out& entry) {
-  const NodeRef folder = node_of(request);
-  if (!folder) return ESTALE;
-  if (const int error = settle_owner(*folder, umask, file); error != 0) return error;
+  const OpenNode folder = node_of(request);
+  if (!folder) return folder.error();
+  if (const int error = settle_owner(folder, umask, file); error != 0) return error;
   const Packer packed = pack(file);
   Head head{.op = Op::create, .offset = folder->id.value()};
-  if (!is_local(*folder, file.name, S_ISDIR(file.mode))) stream_->announce(head, packed.bytes());
-  if (const int error = backing::make(folder->path.number(), file); error != 0) return error;
-  if (const int error = enter(*folder, file.name, entry); error != 0) return error;
-  const NodeRef made = node_of(entry.nodeid);
+  if (!is_local(folder, file.name, S_ISDIR(file.mode))) stream_->announce(head, packed.bytes());
+  if (const int error = backing::make(folder.path(), file); error != 0) return error;
+  if (const int error = enter(folder, file.name, entry); error != 0) {
+    // Nobody would be told of it.
+    backing::remove(folder.path(), file.name, S_ISDIR(file.mode));
+    return error;
+  }
+  const NodeRef made = nodes_.find(file_of(nodes_.volume(), entry.nodeid));
   head.file = made->id;
   record(*made, head, packed.bytes());
-  stream_->touched(folder);
+  stream_->touched(folder.ref());
   stream_->touched(made);
   return 0;
 }
@@ -89,12 +92,12 @@ struct Volume::Created {
   fuse_open_out open{};
 };
 
-int Volume::open_new(const NodeRef& node, std::uint32_t flags, Created& out) {
+int Volume::open_new(const OpenNode& node, std::uint32_t flags, Created& out) {
+  if (!node) return node.error();
   out.open.open_flags = open_flags();
   auto opened = std::make_unique<OpenFile>();
-  opened->node = node;
-  opened->file =
-      backing::reopen(node->path.number(), static_cast<int>(flags) & ~(O_TRUNC | O_APPEND | not_for_backing));
+  opened->node = node.ref();
+  opened->file = backing::reopen(node.path(), static_cast<int>(flags) & ~(O_TRUNC | O_APPEND | not_for_backing));
   opened->is_synchronous = (flags & O_DSYNC) != 0;
   if (!opened->file) return errno;
   out.open.fh = reinterpret_cast<std::uint64_t>(opened.release());
@@ -109,8 +112,8 @@ int Volume::create(Session& session, const Request& request) {
   NewFile file = new_file(request, name.c_str(), S_IFREG | (in.mode & 07777));
   int error = make_under_lock(request, std::move(file), in.umask, out.entry);
   if (error == EEXIST && (in.flags & O_EXCL) == 0) {
-    const NodeRef folder = node_of(request);
-    error = folder ? enter(*folder, name, out.entry) : ESTALE;
+    const OpenNode folder = node_of(request);
+    error = folder ? enter(folder, name, out.entry) : folder.error();
   }
   if (error == 0) error = open_new(node_of(out.entry.nodeid), in.flags, out);
   if (error != 0) return error;
@@ -123,15 +126,16 @@ int Volume::create_unnamed(Session& session, const Request& request) {
   NewFile file = new_file(request, "", S_IFREG | (in.mode & 07777));
   Created out;
   const auto alone = stream_->gate.alone();
-  const NodeRef folder = node_of(request);
-  if (!folder) return ESTALE;
-  if (const int error = settle_owner(*folder, in.umask, file); error != 0) return error;
-  platform::Fd path = backing::make_unnamed(folder->path.number(), file);
+  const OpenNode folder = node_of(request);
+  if (!folder) return folder.error();
+  if (const int error = settle_owner(folder, in.umask, file); error != 0) return error;
+  platform::Fd path = backing::make_unnamed(folder.path(), file);
   struct stat of {};
   if (!path || backing::stat_of(path.number(), of) != 0) return errno;
   const NodeRef node = nodes_.refer(std::move(path), of, folder->is_local);
+  if (!node) return errno;
   out.entry = entry_of(*node, of);
-  if (const int error = open_new(node, in.flags, out); error != 0) return error;
+  if (const int error = open_new(OpenNode{node}, in.flags, out); error != 0) return error;
   const Packer packed = pack(file);
   record(*node, {.op = Op::create_unnamed, .file = node->id, .offset = folder->id.value()}, packed.bytes());
   session.reply(request.head, out);

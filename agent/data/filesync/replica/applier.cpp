@@ -19,11 +19,11 @@ constexpr std::size_t doubts_a_frame = 65536;
 const std::string malformed = "an operation of the stream is malformed";
 
 std::string told(const char* what, const std::string& name, int error) {
-  return error == 0 ? std::string{} : fmt::format("{} \"{}\": {}", what, name, std::strerror(error));
+  return error == 0 ? std::string{} : fmt::format("{} \"{}\": {}", what, name, error_text(error));
 }
 
 std::string told(const char* what, int error) {
-  return error == 0 ? std::string{} : fmt::format("{}: {}", what, std::strerror(error));
+  return error == 0 ? std::string{} : fmt::format("{}: {}", what, error_text(error));
 }
 
 }  // namespace
@@ -68,25 +68,26 @@ std::string Applier::create(const Head& head, std::span<const std::byte> payload
   const bool is_unnamed = head.op == Op::create_unnamed;
   const auto file = is_unnamed ? unpack_unnamed_file(payload) : unpack_new_file(payload);
   if (!file || folder == files_.end()) return malformed;
-  const int into = folder->second.node();
+  const ReplicaFile::Ref into = folder->second.node();
+  if (!*into) return told("cannot open the folder of", file->name, errno);
   if (is_unnamed) {
-    platform::Fd unnamed = backing::make_unnamed(into, *file);
+    platform::Fd unnamed = backing::make_unnamed(into->number(), *file);
     if (!unnamed) return told("cannot make a file without a name", errno);
-    files_.insert_or_assign(head.file, ReplicaFile{std::move(unnamed)});
-    return {};
+    return told("cannot keep a file without a name", files_.put_unnamed(head.file, std::move(unnamed)));
   }
-  if (const int error = backing::make(into, *file); error != 0) return told("cannot make", file->name, error);
-  platform::Fd node = backing::open_node(into, file->name);
+  if (const int error = backing::make(into->number(), *file); error != 0) return told("cannot make", file->name, error);
+  platform::Fd node = backing::open_node(into->number(), file->name);
   if (!node) return told("cannot open", file->name, errno);
-  files_.insert_or_assign(head.file, ReplicaFile{std::move(node)});
-  return {};
+  return told("cannot keep", file->name, files_.put(head.file, std::move(node)));
 }
 
 std::string Applier::apply_name(const Head& head, std::span<const std::byte> payload) {
   if (head.op == Op::create || head.op == Op::create_unnamed) return create(head, payload);
   const auto folder = files_.find(FileId{head.offset});
   if (folder == files_.end()) return malformed;
-  const int here = folder->second.node();
+  const ReplicaFile::Ref opened = folder->second.node();
+  if (!*opened) return told("cannot open a folder", errno);
+  const int here = opened->number();
   if (head.op == Op::rename) return rename(head, here, payload);
   const auto name = unpack_name(payload);
   if (!name || !is_file_name(*name)) return malformed;
@@ -98,14 +99,19 @@ std::string Applier::apply_name(const Head& head, std::span<const std::byte> pay
   if (file == files_.end())
     return fmt::format("\"{}\" is the first name of a file that had none when the copy began; the next copy has it",
                        *name);
-  return told("cannot link", *name, backing::link(file->second.node(), here, *name));
+  const ReplicaFile::Ref node = file->second.node();
+  const int error = *node ? backing::link(node->number(), here, *name) : errno;
+  if (error == 0) files_.name(head.file);
+  return told("cannot link", *name, error);
 }
 
 std::string Applier::rename(const Head& head, int from, std::span<const std::byte> payload) {
   const auto names = unpack_names(payload);
   const auto to = files_.find(FileId{head.extra});
   if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
-  const int into = to->second.node();
+  const ReplicaFile::Ref opened = to->second.node();
+  if (!*opened) return told("cannot open the folder of", names->second, errno);
+  const int into = opened->number();
   int error = backing::rename(from, names->first, into, names->second, head.flags);
   if (clears(error, to->first, into, names->second))
     error = backing::rename(from, names->first, into, names->second, head.flags);
@@ -121,45 +127,57 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
   const auto found = files_.find(head.file);
   // Open on the primary, and without a name since before the copy began: nobody can ever ask for it here.
   if (found == files_.end()) return {};
-  ReplicaFile& file = found->second;
+  const ReplicaFile& file = found->second;
+  const bool is_contents = head.op == Op::write || head.op == Op::truncate || head.op == Op::allocate;
+  const ReplicaFile::Ref opened = is_contents ? file.contents() : file.node();
+  // Its last name is gone, and nobody can ask for what the primary still does with it.
+  if (!*opened && errno == ESTALE) return {};
+  if (!*opened) return told("cannot open a file", errno);
+  const int node = opened->number();
   switch (head.op) {
     case Op::attributes: {
       const auto change = unpack_attributes(payload);
-      return change ? told("cannot change attributes", backing::apply(file.node(), *change)) : malformed;
+      return change ? told("cannot change attributes", backing::apply(node, *change)) : malformed;
     }
     case Op::xattr_set: {
       const auto pair = unpack_names(payload);
-      return pair ? told("cannot set", pair->first, backing::set_xattr(file.node(), pair->first, pair->second, 0))
-                  : malformed;
+      return pair ? told("cannot set", pair->first, backing::set_xattr(node, pair->first, pair->second, 0)) : malformed;
     }
     case Op::xattr_remove: {
       const auto name = unpack_name(payload);
       if (!name) return malformed;
-      const int error = backing::remove_xattr(file.node(), *name);
+      const int error = backing::remove_xattr(node, *name);
       return told("cannot remove", *name, error == ENODATA ? 0 : error);
     }
+    case Op::sync:
+      return sync(file, node);
     default:
-      break;
+      return is_contents ? apply_contents(head, node, payload) : malformed;
   }
-  struct stat of {};
-  const bool is_folder_sync = head.op == Op::sync && backing::stat_of(file.node(), of) == 0 && S_ISDIR(of.st_mode);
-  const platform::Fd folder{is_folder_sync ? ::openat(file.node(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
-  const int contents = is_folder_sync ? folder.number() : file.contents();
-  if (contents < 0) return told("cannot open a file", errno);
-  const auto offset = static_cast<off_t>(head.offset);
+}
+
+std::string Applier::apply_contents(const Head& head, int contents, std::span<const std::byte> payload) {
   std::size_t written = 0;
   switch (head.op) {
     case Op::write:
       return told("cannot write", backing::write_at(contents, payload, head.offset, written));
     case Op::truncate:
-      return told("cannot truncate", ::ftruncate(contents, offset) == 0 ? 0 : errno);
-    case Op::allocate:
-      return told("cannot allocate", backing::allocate(contents, head.flags, head.offset, head.extra));
-    case Op::sync:
-      return told("cannot sync", ::fsync(contents) == 0 ? 0 : errno);
+      return told("cannot truncate", ::ftruncate(contents, static_cast<off_t>(head.offset)) == 0 ? 0 : errno);
     default:
-      return malformed;
+      return told("cannot allocate", backing::allocate(contents, head.flags, head.offset, head.extra));
   }
+}
+
+std::string Applier::sync(const ReplicaFile& file, int node) {
+  struct stat of {};
+  if (const int error = backing::stat_of(node, of); error != 0) return told("cannot read a file", error);
+  if (S_ISDIR(of.st_mode)) {
+    const platform::Fd folder{::openat(node, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    return told("cannot sync a folder", folder && ::fsync(folder.number()) == 0 ? 0 : errno);
+  }
+  const ReplicaFile::Ref contents = file.contents();
+  if (!*contents) return errno == ESTALE ? std::string{} : told("cannot open a file", errno);
+  return told("cannot sync", ::fsync(contents->number()) == 0 ? 0 : errno);
 }
 
 std::string Applier::begin_manifest(const Head& head) {
@@ -218,8 +236,10 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
   if (head.extra > chunk_bytes || blocks != (head.extra + block_bytes - 1) / block_bytes) return malformed;
   Packer answer;
   const auto found = files_.find(head.file);
-  const int file = found == files_.end() ? -1 : found->second.contents();
-  if (file >= 0) {
+  const ReplicaFile::Ref opened = found == files_.end() ? nullptr : found->second.contents();
+  if (opened && !*opened && errno != ESTALE) return told("cannot open a file to compare it", errno);
+  if (opened && *opened) {
+    const int file = opened->number();
     buffer_.resize(chunk_bytes);
     std::size_t got = 0;
     backing::read_at(file, buffer_.data(), head.extra, head.offset, got);

@@ -12,6 +12,7 @@
 #include "agent/base/result.hpp"
 #include "agent/data/filesync/ledger/intake.hpp"
 #include "agent/data/filesync/replica/tree.hpp"
+#include "agent/data/filesync/store/descriptor_limit.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
 
@@ -34,7 +35,10 @@ struct ApplierDuties {
 class Applier {
  public:
   Applier(std::vector<Directory> directories, ApplierDuties duties)
-      : directories_{std::move(directories)}, duties_{std::move(duties)}, manifests_(directories_.size()) {}
+      : directories_{std::move(directories)},
+        duties_{std::move(duties)},
+        manifests_(directories_.size()),
+        files_{directories_, cached_descriptors_max()} {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
   Sequence applied() const { return intake_.applied(); }
@@ -43,6 +47,8 @@ class Applier {
   std::string dispatch(const Head& head, std::span<const std::byte> payload);
   std::string apply_name(const Head& head, std::span<const std::byte> payload);
   std::string apply_data(const Head& head, std::span<const std::byte> payload);
+  static std::string apply_contents(const Head& head, int contents, std::span<const std::byte> payload);
+  static std::string sync(const ReplicaFile& file, int node);
   std::string create(const Head& head, std::span<const std::byte> payload);
   std::string compare(const Head& head, std::span<const std::byte> payload);
   std::string begin_manifest(const Head& head);

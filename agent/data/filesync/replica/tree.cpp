@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <set>
 
 #include "agent/data/filesync/store/backing.hpp"
+#include "agent/data/filesync/store/descriptor_limit.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -86,7 +86,10 @@ class Equalizer {
 
   int settle(int folder_node, const ManifestEntry& entry, const std::string& path) {
     const auto known = files_.find(entry.file);
-    if (known != files_.end()) return another_name(folder_node, entry, known->second.node());
+    if (known != files_.end()) {
+      const ReplicaFile::Ref first = known->second.node();
+      return *first ? another_name(folder_node, entry, first->number()) : errno;
+    }
     platform::Fd node = backing::open_node(folder_node, entry.made.name);
     if (node && !may_adopt(node.number(), entry)) {
       node.reset();
@@ -97,14 +100,15 @@ class Equalizer {
       node = backing::open_node(folder_node, entry.made.name);
       if (!node) return errno;
     }
-    const int number = node.number();
     struct stat of {};
-    if (const int error = backing::stat_of(number, of); error != 0) return error;
+    if (const int error = backing::stat_of(node.number(), of); error != 0) return error;
     adopted_.insert(of.st_ino);
-    files_.emplace(entry.file, ReplicaFile{std::move(node)});
+    if (const int error = files_.put(entry.file, std::move(node)); error != 0) return error;
     if (const int error = resize(entry, of); error != 0) return error;
-    if (const int error = attributes(number, entry); error != 0) return error;
-    return S_ISDIR(entry.made.mode) ? folder(entry.file, number, path + entry.made.name + "/") : 0;
+    const ReplicaFile::Ref kept = files_.find(entry.file)->second.node();
+    if (!*kept) return errno;
+    if (const int error = attributes(kept->number(), entry); error != 0) return error;
+    return S_ISDIR(entry.made.mode) ? folder(entry.file, kept->number(), path + entry.made.name + "/") : 0;
   }
 
   // Two files of the primary must not become two names of one file here.
@@ -122,8 +126,8 @@ class Equalizer {
 
   int resize(const ManifestEntry& entry, const struct stat& of) {
     if (!S_ISREG(entry.made.mode) || static_cast<std::uint64_t>(of.st_size) == entry.size) return 0;
-    const int file = files_[entry.file].contents();
-    return file < 0 || ::ftruncate(file, static_cast<off_t>(entry.size)) != 0 ? errno : 0;
+    const ReplicaFile::Ref file = files_.find(entry.file)->second.contents();
+    return !*file || ::ftruncate(file->number(), static_cast<off_t>(entry.size)) != 0 ? errno : 0;
   }
 
   static int another_name(int folder_node, const ManifestEntry& entry, int known) {
@@ -148,22 +152,18 @@ class Equalizer {
 
 }  // namespace
 
-int ReplicaFile::contents() {
-  if (!contents_) contents_ = backing::reopen(node_.number(), O_RDWR);
-  return contents_.number();
-}
-
 std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
                        const Adoption& adoption, ReplicaFiles& files) {
   if (manifest.empty() || manifest.front().file != root_of(number)) return "the list of files is not complete";
   platform::Fd node{::openat(directory.root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  if (!node) return fmt::format("cannot open the directory: {}", std::strerror(errno));
-  const int folder = node.number();
-  files.emplace(root_of(number), ReplicaFile{std::move(node)});
+  if (!node) return fmt::format("cannot open the directory: {}", error_text(errno));
+  const int folder = directory.root;
+  if (const int error = files.put(root_of(number), std::move(node)); error != 0)
+    return fmt::format("the file system of the directory has no file handles: {}", error_text(error));
   Equalizer equalizer{*directory.exclusion, manifest, adoption, files};
   int error = equalizer.attributes(folder, manifest.front());
   if (error == 0) error = equalizer.folder(root_of(number), folder, "");
-  return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), std::strerror(error));
+  return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), error_text(error));
 }
 
 }  // namespace clusteragent::filesync

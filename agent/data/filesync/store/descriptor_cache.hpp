@@ -2,6 +2,7 @@
 // DescriptorCache: descriptors of files that were used a moment ago. A directory has more files than a process may have
 // descriptors; the rest are opened again by their handles (file_handle.hpp). Whoever holds a Ref keeps it open.
 // Threads: any.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -20,6 +21,8 @@ class DescriptorCache {
 
   explicit DescriptorCache(std::size_t limit) : limit_{limit} {}
 
+  /// One that nobody else has, for those who have no number of their own.
+  Key new_key() { return ++last_key_; }
   /// Empty: not there.
   Ref find(Key key);
   /// In place of what was there; the one that was used the longest time ago goes.
@@ -34,6 +37,7 @@ class DescriptorCache {
     Ref descriptor;
   };
 
+  std::atomic<Key> last_key_ = 0;
   mutable std::mutex mutex_;
   std::size_t limit_;
   std::list<Entry> entries_;  // used last: first

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "agent/data/filesync/store/descriptor_limit.hpp"
 #include "agent/data/filesync/stream/block_hash.hpp"
 #include "agent/platform/clock.hpp"
 
@@ -20,7 +20,7 @@ constexpr std::chrono::seconds times_interval{1};
 constexpr unsigned turns_a_checkpoint = 3;
 
 std::string failure(const std::string& what, int code) {
-  return fmt::format("{}: {}", what, std::strerror(code));
+  return fmt::format("{}: {}", what, error_text(code));
 }
 
 }  // namespace

@@ -3,21 +3,26 @@
 // changed, without a descriptor that is kept for it. Needs CAP_DAC_READ_SEARCH and a file system that can be exported.
 #include <fcntl.h>
 
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "agent/platform/fd.hpp"
 
 namespace clusteragent::filesync {
 
 struct FileHandle {
-  alignas(::file_handle) std::array<std::byte, sizeof(::file_handle) + MAX_HANDLE_SZ> bytes{};
+  // A file_handle, as long as it is: there is one for every file of a directory.
+  std::vector<std::byte> bytes;
+  friend bool operator==(const FileHandle&, const FileHandle&) = default;
 };
 
 /// Nothing: the file system has no handles; errno says why.
 std::optional<FileHandle> handle_of(int node);
 /// Of the file system that `any` is on. An empty Fd with ESTALE: the file is gone.
 platform::Fd open_handle(int any, const FileHandle& handle, int flags);
+/// Tells two files apart that had one inode number, one after the other.
+std::uint32_t generation_of(const FileHandle& handle);
 
 }  // namespace clusteragent::filesync

@@ -131,8 +131,9 @@ void Leader::tell_times_of(const NodeRef& node) {
   const auto shared = gate.shared();
   const std::lock_guard file{locks.of(node->id)};
   node->has_new_times = false;
+  const OpenNode opened{node};
   struct stat of {};
-  if (backing::stat_of(node->path.number(), of) != 0 || of.st_nlink == 0) return;
+  if (!opened || backing::stat_of(opened.path(), of) != 0 || of.st_nlink == 0) return;
   AttributeChange change;
   change.times = Times{of.st_atim, of.st_mtim};
   const Packer packed = pack(change);

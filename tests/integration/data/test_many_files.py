@@ -147,6 +147,22 @@ class ManyFiles(unittest.TestCase):
             self.assert_equal(one, two)
             self.assert_few_descriptors(one, two)
 
+    def test_without_a_name_keep_their_number_while_somebody_knows_them(self):
+        with self.pair() as (one, two):
+            fill(one.backing)
+            self.begin(one, two)
+            # O_PATH opens nothing on the file system: only the kernel's knowing the file keeps it.
+            paths = [os.path.join(one.directory, place(at)) for at in range(20)]
+            known = [os.open(path, os.O_PATH) for path in paths]
+            for path in paths:
+                os.unlink(path)
+            self.churn(one, but=set(range(20)))
+            for at, each in enumerate(known):
+                with open(f"/proc/self/fd/{each}", "rb") as file:
+                    self.assertEqual(file.read(), content(at, "first"))
+                os.close(each)
+            self.assert_equal(one, two)
+
     def test_replaced_by_another_go_on_as_long_as_they_are_open(self):
         with self.pair() as (one, two):
             fill(one.backing)

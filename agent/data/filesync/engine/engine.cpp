@@ -83,6 +83,7 @@ LeaderEvents Engine::leader_events() {
   events.note = [this](char level, const std::string& text) {
     tell({{"is", "note"}, {"level", std::string(1, level)}, {"text", text}});
   };
+  events.verified = [this](const VerifyReport& report) { keep_verification(report); };
   return events;
 }
 
@@ -190,6 +191,7 @@ void Engine::carry_out(const Json& command) {
   if (what == "configure") {
     options_ = data::engine_options(command);
     incomplete_.emplace(options_->state_path, "incomplete");
+    load_verification();
     if (fuse::remove_stale_mount(options_->directory))
       tell({{"is", "note"}, {"level", "E"}, {"text", "removed the mount that a former engine left behind"}});
     return;
@@ -211,6 +213,7 @@ void Engine::carry_out(const Json& command) {
   Status done = success();
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
   if (what == "follow") done = follow(command.at("epoch"));
+  if (what == "verify") done = verify(command.at("repair"));
   if (what == "release") let_go();
   tell({{"is", "finished"},
         {"token", command.at("token")},
@@ -218,7 +221,7 @@ void Engine::carry_out(const Json& command) {
         {"detail", done ? std::string{} : done.error().message}});
 }
 
-void Engine::tell_progress() {
+Json Engine::progress() const {
   Json now = {{"directory", options_->directory}};
   if (leader_) {
     const CopyProgress copy = leader_->progress();
@@ -231,6 +234,12 @@ void Engine::tell_progress() {
   } else {
     now["state"] = "off";
   }
+  if (Json verified = verification(); !verified.is_null()) now["verify"] = std::move(verified);
+  return now;
+}
+
+void Engine::tell_progress() {
+  Json now = progress();
   if (now == told_) return;
   told_ = now;
   tell({{"is", "progress"}, {"status", now}});

@@ -32,6 +32,12 @@ class Engine {
   LeaderEvents leader_events();
   void tell(const data::Json& message);
   void tell_progress();
+  data::Json progress() const;
+  // engine_verify.cpp
+  Status verify(bool repairs);
+  void keep_verification(const VerifyReport& report);
+  void load_verification();
+  data::Json verification() const;
   void answer(const Waiter& waiter, int error);
 
   int socket_;
@@ -39,11 +45,12 @@ class Engine {
   std::optional<Marker> incomplete_;
   platform::Fd root_;
   std::unique_ptr<fuse::Volume> volume_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::shared_ptr<fuse::Session> session_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
   data::Json told_;
+  std::optional<VerifyReport> verified_;  // the newest that has ended; guarded by mutex_
 };
 
 /// The hidden verb `filesync` of the command line; exit code.

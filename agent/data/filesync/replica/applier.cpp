@@ -34,6 +34,7 @@ std::string Applier::apply(const Head& head, std::span<const std::byte> payload)
 }
 
 std::string Applier::dispatch(const Head& head, std::span<const std::byte> payload) {
+  if (Checker::knows(head.op)) return checker_.handle(head, payload);
   switch (head.op) {
     case Op::create:
     case Op::link:

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "agent/base/result.hpp"
+#include "agent/data/filesync/replica/checker.hpp"
 #include "agent/data/filesync/replica/tree.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
@@ -46,6 +47,7 @@ class Applier {
   std::vector<ManifestEntry> manifest_;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
+  Checker checker_{files_, duties_.answer};
 };
 
 }  // namespace clusteragent::filesync

@@ -53,6 +53,8 @@ class Equalizer {
   const std::string& place() const { return place_; }
 
  private:
+  friend int clusteragent::filesync::make_name_equal(int, const ManifestEntry&, ReplicaFiles&);
+
   int failed(const std::string& name, int error) {
     if (place_.empty()) place_ = name;
     return error;
@@ -77,6 +79,12 @@ class Equalizer {
   int settle(int folder_node, const ManifestEntry& entry) {
     const auto known = files_.find(entry.file);
     if (known != files_.end()) return another_name(folder_node, entry, known->second.node());
+    if (const int error = settle_name(folder_node, entry); error != 0) return error;
+    return S_ISDIR(entry.made.mode) ? folder(entry.file, files_[entry.file].node()) : 0;
+  }
+
+  // What is in it stays where it is a folder.
+  int settle_name(int folder_node, const ManifestEntry& entry) {
     platform::Fd node = backing::open_node(folder_node, entry.made.name);
     if (node && !may_adopt(node.number(), entry)) {
       node.reset();
@@ -91,10 +99,9 @@ class Equalizer {
     struct stat of {};
     if (const int error = backing::stat_of(number, of); error != 0) return error;
     adopted_.insert(of.st_ino);
-    files_.emplace(entry.file, ReplicaFile{std::move(node)});
+    files_.insert_or_assign(entry.file, ReplicaFile{std::move(node)});
     if (const int error = resize(entry, of); error != 0) return error;
-    if (const int error = attributes(number, entry); error != 0) return error;
-    return S_ISDIR(entry.made.mode) ? folder(entry.file, number) : 0;
+    return attributes(number, entry);
   }
 
   // Two files of the primary must not become two names of one file here.
@@ -126,6 +133,14 @@ class Equalizer {
     return backing::link(known, folder_node, entry.made.name);
   }
 
+  // Known files other than the entry's must not be adopted for it.
+  void keep_apart(FileId file) {
+    for (const auto& [id, known] : files_) {
+      struct stat of {};
+      if (id != file && backing::stat_of(known.node(), of) == 0) adopted_.insert(of.st_ino);
+    }
+  }
+
   ReplicaFiles& files_;
   std::map<FileId, std::vector<const ManifestEntry*>> inside_;
   std::set<ino_t> adopted_;
@@ -137,6 +152,28 @@ class Equalizer {
 int ReplicaFile::contents() {
   if (!contents_) contents_ = backing::reopen(node_.number(), O_RDWR);
   return contents_.number();
+}
+
+int make_entry_equal(ReplicaFile& file, const ManifestEntry& entry) {
+  struct stat of {};
+  if (const int error = backing::stat_of(file.node(), of); error != 0) return error;
+  if (S_ISREG(entry.made.mode) && static_cast<std::uint64_t>(of.st_size) != entry.size) {
+    const int contents = file.contents();
+    if (contents < 0 || ::ftruncate(contents, static_cast<off_t>(entry.size)) != 0) return errno;
+  }
+  ReplicaFiles none;
+  return Equalizer{{}, none}.attributes(file.node(), entry);
+}
+
+int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files) {
+  Equalizer equalizer{{}, files};
+  struct stat of {};
+  const auto known = files.find(entry.file);
+  const bool is_alive = known != files.end() && backing::stat_of(known->second.node(), of) == 0 && of.st_nlink > 0 &&
+                        ((of.st_mode ^ entry.made.mode) & S_IFMT) == 0;
+  if (is_alive && !S_ISDIR(of.st_mode)) return Equalizer::another_name(folder, entry, known->second.node());
+  equalizer.keep_apart(entry.file);
+  return equalizer.settle_name(folder, entry);
 }
 
 std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) {

@@ -24,6 +24,11 @@ class ReplicaFile {
 };
 using ReplicaFiles = std::unordered_map<FileId, ReplicaFile>;
 
+/// One name of a folder, not what is in it where it is one of a folder. Errors: errno.
+int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files);
+/// One file under whatever names: owner, mode, size, extended attributes. Errors: errno.
+int make_entry_equal(ReplicaFile& file, const ManifestEntry& entry);
+
 /// Errors: text for the operator.
 std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files);
 

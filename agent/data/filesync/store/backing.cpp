@@ -215,6 +215,19 @@ int names_in(int node, std::vector<std::string>& out) {
   return errno;
 }
 
+int inodes_in(int node, std::map<std::string, ino_t>& out) {
+  const int folder = ::openat(node, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return errno;
+  const std::unique_ptr<DIR, CloseDirectory> directory{::fdopendir(folder)};
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") out.emplace(std::move(name), entry->d_ino);
+    errno = 0;
+  }
+  return errno;
+}
+
 int remove_tree(int folder, const std::string& name) {
   const Fd inner{::openat(folder, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!inner) return remove(folder, name, false);

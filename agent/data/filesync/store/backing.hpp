@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -56,6 +57,8 @@ std::vector<Range> reserved_ranges(int file, std::uint64_t begin, std::uint64_t 
 int allocate(int file, int mode, std::uint64_t offset, std::uint64_t bytes);
 /// Names without . and ..
 int names_in(int node, std::vector<std::string>& out);
+/// The same with their inodes, without looking at each.
+int inodes_in(int node, std::map<std::string, ino_t>& out);
 /// A folder with all that is in it.
 int remove_tree(int folder, const std::string& name);
 

@@ -4,6 +4,7 @@
 
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/copier.hpp"
+#include "agent/data/filesync/stream/verifier.hpp"
 #include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
@@ -231,6 +232,7 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
   };
   const std::string reason = channel->run(on_frame, [&] { check_progress(*channel); });
   copier.abandon();
+  end_verification(is_stopping_ ? "this node is not primary any more" : "the other node is not reached: " + reason);
   if (copying.joinable()) copying.join();
   return reason;
 }
@@ -268,10 +270,14 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
     case Op::copied: {
       const std::lock_guard lock{mutex_};
       outcome = ledger_.copied(head.sequence);
+      may_verify_ = may_verify_ || outcome.is_synced;
       break;
     }
     case Op::differs:
       copier.answered(head, payload);
+      return;
+    case Op::verified:
+      if (const auto verifier = current_verifier()) verifier->answered(head, payload);
       return;
     case Op::failure:
       channel.close("the other node cannot write: " + text);
@@ -287,6 +293,49 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
   }
   changed_.notify_all();
   carry_out(outcome);
+}
+
+std::shared_ptr<Verifier> Leader::current_verifier() {
+  const std::lock_guard lock{mutex_};
+  return verifier_;
+}
+
+Status Leader::verify(bool repairs) {
+  const std::shared_ptr<Verifier> former = current_verifier();
+  if (former && former->is_running())
+    return Error{ErrorCode::refused, "a verification is under way: clusteragent status shows how far it is"};
+  if (former) former->end("");
+  // Reads this leader's progress, and is made before the lock is taken.
+  auto verifier = std::make_shared<Verifier>(*this, root_, repairs, events_.verified);
+  const std::lock_guard lock{mutex_};
+  if (ledger_.mode() == Mode::copying) {
+    return Error{ErrorCode::refused,
+                 "a copy to the other node is under way, which compares everything as well; wait until the other copy "
+                 "is up to date"};
+  }
+  if (ledger_.mode() != Mode::both || !may_verify_) {
+    return Error{ErrorCode::refused,
+                 "the other copy is not up to date or not reached: it is compared and copied when the other node is "
+                 "back; start it there"};
+  }
+  verifier_ = std::move(verifier);
+  verifier_->start();
+  return success();
+}
+
+std::optional<VerifyReport> Leader::verification() {
+  const std::shared_ptr<Verifier> verifier = current_verifier();
+  return verifier && verifier->is_running() ? std::optional{verifier->report()} : std::nullopt;
+}
+
+void Leader::end_verification(const std::string& reason) {
+  std::shared_ptr<Verifier> verifier;
+  {
+    const std::lock_guard lock{mutex_};
+    may_verify_ = false;
+    verifier.swap(verifier_);
+  }
+  if (verifier) verifier->end(reason);
 }
 
 void Leader::check_progress(Channel& channel) {

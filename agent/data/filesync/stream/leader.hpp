@@ -7,11 +7,15 @@
 #include <condition_variable>
 #include <thread>
 
+#include "agent/base/result.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
+#include "agent/data/filesync/stream/verify_report.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 
 namespace clusteragent::filesync {
+
+class Verifier;
 
 struct LeaderOptions {
   std::string module;
@@ -35,6 +39,7 @@ struct LeaderEvents {
   std::function<void()> synced;
   std::function<void(const std::string& reason)> behind;
   std::function<void(char level, const std::string& text)> note;
+  std::function<void(const VerifyReport&)> verified;
 };
 
 class Leader : public Stream {
@@ -64,6 +69,11 @@ class Leader : public Stream {
   bool drain(Duration limit);
   void stop();
 
+  /// Begins a verification of the replica; LeaderEvents::verified tells its end. Refused with the reason.
+  Status verify(bool repairs);
+  /// Of the verification under way; nothing: there is none.
+  std::optional<VerifyReport> verification();
+
   Mode mode();
   CopyProgress progress();
 
@@ -79,6 +89,8 @@ class Leader : public Stream {
   void check_progress(Channel& channel);
   void tell_times();
   void tell_times_of(const NodeRef& node);
+  std::shared_ptr<Verifier> current_verifier();
+  void end_verification(const std::string& reason);
 
   LeaderOptions options_;
   int root_;
@@ -95,6 +107,8 @@ class Leader : public Stream {
   bool has_given_up_ = false;
   Instant moved_;  // when the replica last confirmed anything, or had nothing to confirm
   std::string last_refusal_;
+  std::shared_ptr<Verifier> verifier_;  // of this connection, under way or ended
+  bool may_verify_ = false;             // the connection stands, and the copy has ended
   std::thread thread_;
 };
 

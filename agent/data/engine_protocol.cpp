@@ -15,6 +15,7 @@ Json to_json(const EngineOptions& options) {
           {"peer_addresses", options.peer_addresses},
           {"port", options.port},
           {"keys", std::move(keys)},
+          {"salvage_bytes_max", options.salvage_bytes_max},
           {"acknowledges_on_disk", options.acknowledges_on_disk},
           {"silence_limit_ns", options.silence_limit.count()},
           {"confirm_limit_ns", options.confirm_limit.count()}};
@@ -37,6 +38,7 @@ EngineOptions engine_options(const Json& json) {
   options.peer_addresses = json.at("peer_addresses").get<std::vector<std::string>>();
   options.port = json.at("port");
   options.keys = engine_keys(json.at("keys"));
+  options.salvage_bytes_max = json.at("salvage_bytes_max");
   options.acknowledges_on_disk = json.at("acknowledges_on_disk");
   options.silence_limit = Duration{json.at("silence_limit_ns").get<std::int64_t>()};
   options.confirm_limit = Duration{json.at("confirm_limit_ns").get<std::int64_t>()};

@@ -10,6 +10,8 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "agent/base/log.hpp"
@@ -23,6 +25,8 @@ constexpr const char* process_name = "filesync";
 // One that dies at once again and again is given time; one that answered has proved itself.
 constexpr std::chrono::milliseconds respawn_pause_min{50};
 constexpr std::chrono::milliseconds respawn_pause_max{5000};
+// The core counts its tokens from one.
+constexpr std::uint64_t own_numbers = std::uint64_t{1} << 63U;
 
 /// The child has the socket where it looks for it, default signals, no blocked ones, and a session of its own.
 Result<pid_t> start_process(const std::string& executable, int descriptor) {
@@ -87,6 +91,8 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   asio::posix::stream_descriptor socket;
   asio::steady_timer respawn;
   std::set<Token> owed;
+  std::map<std::uint64_t, std::function<void(const Status&)>> asked;  // by numbers that no token of the core has
+  std::uint64_t next_asked = own_numbers;
   std::vector<Json> unsent;  // while no engine runs
   std::chrono::milliseconds respawn_pause = respawn_pause_min;
   Epoch epoch;
@@ -145,6 +151,8 @@ void FilesyncProvider::Impl::handle(const Json& said) {
 }
 
 void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
+  if (const auto own = asked.extract(token.value()); !own.empty())
+    return own.mapped()(is_success ? success() : Status{Error{ErrorCode::refused, detail}});
   if (owed.erase(token) == 0) return;
   if (is_success) respawn_pause = respawn_pause_min;
   if (!is_success) log::critical("rfs", "{}", detail);
@@ -159,6 +167,7 @@ void FilesyncProvider::Impl::lost() {
                 options.directory);
   progress = {{"state", "engine died"}, {"directory", options.directory}};
   unsent.clear();
+  for (const auto& [number, answer] : std::exchange(asked, {})) answer(Error{ErrorCode::refused, cause});
   for (const Token token : std::set<Token>{owed}) finish(token, false, cause);
   if (std::exchange(is_engaged, false)) sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, cause});
   start_again();
@@ -226,7 +235,11 @@ void FilesyncProvider::lead(const core::LeadData& wanted) {
 void FilesyncProvider::follow(const core::FollowData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
-  impl_->ask({{"do", "follow"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}}, wanted.token);
+  impl_->ask({{"do", "follow"},
+              {"token", wanted.token.value()},
+              {"epoch", wanted.epoch.value()},
+              {"diverged", wanted.diverged.value()}},
+             wanted.token);
 }
 
 void FilesyncProvider::allow_solo(const core::AllowSolo&) {
@@ -243,6 +256,14 @@ void FilesyncProvider::release(const core::ReleaseData& wanted) {
   // A dead engine acknowledges nothing.
   impl_->owed.insert(wanted.token);
   asio::post(impl_->io, [impl = impl_, token = wanted.token] { impl->finish(token, true, ""); });
+}
+
+void FilesyncProvider::verify(bool repairs, std::function<void(const Status&)> answer) {
+  if (!impl_->socket.is_open())
+    return answer(Error{ErrorCode::refused, "the replication engine died and is being started again"});
+  const std::uint64_t number = impl_->next_asked++;
+  impl_->asked.emplace(number, std::move(answer));
+  impl_->send({{"do", "verify"}, {"token", number}, {"repair", repairs}});
 }
 
 void FilesyncProvider::set_keys(std::vector<EngineKey> keys) {

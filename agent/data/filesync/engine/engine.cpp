@@ -155,7 +155,7 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                              "node, which has the data; to use this copy as it is, remove {} first",
                              options_->directory, options_->node, incomplete_->path())};
   }
-  if (const Status opened = open_directory(); !opened) return opened;
+  if (const Status opened = reopen_directory(true); !opened) return opened;
   if (const Status checked = check_contents(); !checked) return checked;
   LeaderOptions options{options_->module, options_->node,    options_->own_addresses,        options_->peer_addresses,
                         options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit};
@@ -168,22 +168,33 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   return success();
 }
 
-Status Engine::follow(std::uint64_t epoch) {
+Status Engine::follow(std::uint64_t epoch, std::uint64_t diverged_epoch) {
   if (follower_) {
     follower_->set_epoch(epoch);
     return success();
   }
   let_go();
-  if (const Status opened = open_directory(); !opened) return opened;
+  if (const Status opened = reopen_directory(false); !opened) return opened;
   FollowerEvents events;
-  events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
+  events.set_consistent = [this](bool is_consistent) {
+    if (is_consistent) forget_tampering();
+    return incomplete_->set(!is_consistent);
+  };
   events.note = leader_events().note;
-  FollowerOptions options{options_->module, options_->node, options_->own_addresses, options_->port, channel_options()};
+  FollowerOptions options{options_->module, options_->node,    options_->own_addresses,
+                          options_->port,   channel_options(), salvage(diverged_epoch)};
   follower_ = std::make_unique<Follower>(std::move(options), root_.number(), epoch, std::move(events));
   Status done = mount(nullptr);
   if (done) done = follower_->start();
   if (!done) let_go();
   return done;
+}
+
+void Engine::release() {
+  const bool was_follower = follower_ != nullptr;
+  if (leader_) forget_tampering();
+  let_go();
+  if (was_follower) close_directory();
 }
 
 void Engine::carry_out(const Json& command) {
@@ -192,6 +203,7 @@ void Engine::carry_out(const Json& command) {
     options_ = data::engine_options(command);
     incomplete_.emplace(options_->state_path, "incomplete");
     load_verification();
+    load_tampering();
     if (fuse::remove_stale_mount(options_->directory))
       tell({{"is", "note"}, {"level", "E"}, {"text", "removed the mount that a former engine left behind"}});
     return;
@@ -212,16 +224,16 @@ void Engine::carry_out(const Json& command) {
   }
   Status done = success();
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
-  if (what == "follow") done = follow(command.at("epoch"));
+  if (what == "follow") done = follow(command.at("epoch"), command.at("diverged"));
   if (what == "verify") done = verify(command.at("repair"));
-  if (what == "release") let_go();
+  if (what == "release") release();
   tell({{"is", "finished"},
         {"token", command.at("token")},
         {"ok", static_cast<bool>(done)},
         {"detail", done ? std::string{} : done.error().message}});
 }
 
-Json Engine::progress() const {
+Json Engine::progress() {
   Json now = {{"directory", options_->directory}};
   if (leader_) {
     const CopyProgress copy = leader_->progress();
@@ -235,6 +247,11 @@ Json Engine::progress() const {
     now["state"] = "off";
   }
   if (Json verified = verification(); !verified.is_null()) now["verify"] = std::move(verified);
+  {
+    const std::lock_guard lock{mutex_};
+    if (!tampered_.is_null()) now["tampered"] = tampered_;
+  }
+  if (Json kept = salvaged(); !kept.is_null()) now["salvaged"] = std::move(kept);
   return now;
 }
 
@@ -256,9 +273,11 @@ int Engine::run() {
       if (size <= 0) break;
       carry_out(Json::parse(message.data(), message.data() + size));
     }
+    seal_directory();
     if (options_) tell_progress();
   }
-  if (options_) let_go();
+  if (options_) release();
+  seal_directory();
   return 0;
 }
 

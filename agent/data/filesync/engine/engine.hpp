@@ -24,15 +24,25 @@ class Engine {
   void carry_out(const data::Json& command);
   Status open_directory();
   Status lead(std::uint64_t epoch, bool is_solo);
-  Status follow(std::uint64_t epoch);
+  Status follow(std::uint64_t epoch, std::uint64_t diverged_epoch);
   Status mount(Stream* stream);
   Status check_contents() const;
   void let_go();
+  void release();
   ChannelOptions channel_options() const;
   LeaderEvents leader_events();
   void tell(const data::Json& message);
   void tell_progress();
-  data::Json progress() const;
+  data::Json progress();
+  // engine_protection.cpp
+  void close_directory();
+  void seal_directory();
+  Status reopen_directory(bool is_to_lead);
+  void load_tampering();
+  void forget_tampering();
+  // engine_salvage.cpp
+  std::shared_ptr<Salvage> salvage(std::uint64_t diverged_epoch);
+  data::Json salvaged();
   // engine_verify.cpp
   Status verify(bool repairs);
   void keep_verification(const VerifyReport& report);
@@ -50,6 +60,11 @@ class Engine {
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
   data::Json told_;
+  data::Json tampered_;     // what was changed while nothing ran, until it is dealt with; guarded by mutex_
+  bool owes_seal_ = false;  // closed, and the answer to the agent comes first
+  data::Json salvaged_;
+  std::int64_t salvage_changed_ns_ = 0;
+  bool is_salvaging_ = false;
   std::optional<VerifyReport> verified_;  // the newest that has ended; guarded by mutex_
 };
 

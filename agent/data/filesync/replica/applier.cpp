@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/data/filesync/salvage/salvage.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/block_hash.hpp"
 
@@ -34,6 +35,7 @@ std::string Applier::apply(const Head& head, std::span<const std::byte> payload)
 }
 
 std::string Applier::dispatch(const Head& head, std::span<const std::byte> payload) {
+  if (duties_.salvage != nullptr) duties_.salvage->before(head, payload, files_);
   if (Checker::knows(head.op)) return checker_.handle(head, payload);
   switch (head.op) {
     case Op::create:
@@ -142,12 +144,16 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
 
 std::string Applier::begin_manifest() {
   manifest_.clear();
+  if (duties_.salvage != nullptr) {
+    // Keeping takes time, in which nothing is confirmed: the primary is told that this node is alive.
+    duties_.salvage->begin([this] { duties_.answer({.op = Op::ack, .sequence = applied_}, {}); });
+  }
   const Status marked = duties_.set_consistent(false);
   return marked ? std::string{} : marked.error().message;
 }
 
 std::string Applier::end_manifest() {
-  std::string problem = make_equal(root_, manifest_, files_);
+  std::string problem = make_equal(root_, manifest_, files_, duties_.salvage);
   manifest_ = {};
   return problem;
 }
@@ -180,6 +186,7 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 }
 
 std::string Applier::end_copy(const Head& head) {
+  if (duties_.salvage != nullptr) duties_.salvage->end();
   if (::syncfs(root_) != 0) return told("cannot write the copy to disk", errno);
   if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
   duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});

@@ -17,10 +17,13 @@
 
 namespace clusteragent::filesync {
 
+class Salvage;
+
 struct ApplierDuties {
   /// On disk when it returns: whether the directory is a state that the primary had.
   std::function<Status(bool)> set_consistent;
   std::function<void(const Head&, std::span<const std::byte>)> answer;
+  Salvage* salvage = nullptr;  // gets what a copy overwrites; null: nothing is kept
 };
 
 class Applier {

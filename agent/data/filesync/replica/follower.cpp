@@ -148,9 +148,10 @@ bool Follower::has_room() {
 }
 
 void Follower::apply_all(Channel& channel) {
-  Applier applier{root_, {events_.set_consistent, [&channel](const Head& head, std::span<const std::byte> payload) {
-                            channel.send(head, payload);
-                          }}};
+  Applier applier{root_,
+                  {events_.set_consistent,
+                   [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); },
+                   options_.salvage.get()}};
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "agent/data/filesync/salvage/salvage.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 
 namespace clusteragent::filesync {
@@ -19,7 +20,8 @@ constexpr mode_t permission_bits = 07777;
 
 class Equalizer {
  public:
-  Equalizer(const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) : files_{files} {
+  Equalizer(const std::vector<ManifestEntry>& manifest, ReplicaFiles& files, Salvage* salvage = nullptr)
+      : files_{files}, salvage_{salvage} {
     for (const ManifestEntry& entry : manifest) inside_[entry.folder].push_back(&entry);
   }
 
@@ -30,6 +32,7 @@ class Equalizer {
     for (const ManifestEntry* entry : inside_[id]) wanted.insert(entry->made.name);
     for (const std::string& name : here) {
       if (wanted.contains(name)) continue;
+      if (salvage_ != nullptr) salvage_->removing(node, name);
       if (const int error = backing::remove_tree(node, name); error != 0) return failed(name, error);
     }
     for (const ManifestEntry* entry : inside_[id]) {
@@ -78,7 +81,10 @@ class Equalizer {
 
   int settle(int folder_node, const ManifestEntry& entry) {
     const auto known = files_.find(entry.file);
-    if (known != files_.end()) return another_name(folder_node, entry, known->second.node());
+    if (known != files_.end()) {
+      if (salvage_ != nullptr) keep_other(folder_node, entry.made.name, known->second.node());
+      return another_name(folder_node, entry, known->second.node());
+    }
     if (const int error = settle_name(folder_node, entry); error != 0) return error;
     return S_ISDIR(entry.made.mode) ? folder(entry.file, files_[entry.file].node()) : 0;
   }
@@ -88,8 +94,10 @@ class Equalizer {
     platform::Fd node = backing::open_node(folder_node, entry.made.name);
     if (node && !may_adopt(node.number(), entry)) {
       node.reset();
+      if (salvage_ != nullptr) salvage_->removing(folder_node, entry.made.name);
       if (const int error = backing::remove_tree(folder_node, entry.made.name); error != 0) return error;
     }
+    if (node && salvage_ != nullptr) salvage_->adopted(entry.file, node.number());
     if (!node) {
       if (const int error = backing::make(folder_node, entry.made); error != 0) return error;
       node = backing::open_node(folder_node, entry.made.name);
@@ -118,6 +126,7 @@ class Equalizer {
   int resize(const ManifestEntry& entry, const struct stat& of) {
     if (!S_ISREG(entry.made.mode) || static_cast<std::uint64_t>(of.st_size) == entry.size) return 0;
     const int file = files_[entry.file].contents();
+    if (file >= 0 && salvage_ != nullptr) salvage_->resizing(entry.file, file, entry.size);
     return file < 0 || ::ftruncate(file, static_cast<off_t>(entry.size)) != 0 ? errno : 0;
   }
 
@@ -141,7 +150,17 @@ class Equalizer {
     }
   }
 
+  // The name of another file, which is about to become one more name of `known`.
+  void keep_other(int folder_node, const std::string& name, int known) {
+    struct stat of {};
+    struct stat there {};
+    const platform::Fd node = backing::open_node(folder_node, name);
+    if (!node || backing::stat_of(known, of) != 0 || backing::stat_of(node.number(), there) != 0) return;
+    if (of.st_ino != there.st_ino) salvage_->removing(folder_node, name);
+  }
+
   ReplicaFiles& files_;
+  Salvage* salvage_;
   std::map<FileId, std::vector<const ManifestEntry*>> inside_;
   std::set<ino_t> adopted_;
   std::string place_;
@@ -176,14 +195,14 @@ int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files)
   return equalizer.settle_name(folder, entry);
 }
 
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files) {
+std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files, Salvage* salvage) {
   files.clear();
   if (manifest.empty() || manifest.front().file != root_id) return "the list of files is not complete";
   platform::Fd node{::openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!node) return fmt::format("cannot open the directory: {}", std::strerror(errno));
   const int number = node.number();
   files.emplace(root_id, ReplicaFile{std::move(node)});
-  Equalizer equalizer{manifest, files};
+  Equalizer equalizer{manifest, files, salvage};
   int error = equalizer.attributes(number, manifest.front());
   if (error == 0) error = equalizer.folder(root_id, number);
   return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), std::strerror(error));

@@ -10,6 +10,8 @@
 
 namespace clusteragent::filesync {
 
+class Salvage;
+
 class ReplicaFile {
  public:
   ReplicaFile() = default;
@@ -29,7 +31,7 @@ int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files)
 /// One file under whatever names: owner, mode, size, extended attributes. Errors: errno.
 int make_entry_equal(ReplicaFile& file, const ManifestEntry& entry);
 
-/// Errors: text for the operator.
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files);
+/// `salvage`: gets what is about to be lost; may be null. Errors: text for the operator.
+std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files, Salvage* salvage);
 
 }  // namespace clusteragent::filesync

@@ -46,6 +46,7 @@ int conclude(const Json& verification) {
 /// Until one that began after `former` has ended.
 int wait(const Context& context, const std::string& module, std::int64_t former) {
   Instant heard = platform::boottime_now();
+  Instant seen = heard;
   std::string shown;
   for (;;) {
     const auto status = ask_status(context, module);
@@ -57,6 +58,10 @@ int wait(const Context& context, const std::string& module, std::int64_t former)
       const Json& verification = verification_of(*status);
       const std::string state = control::text(verification, "state");
       const bool is_ours = beginning_of(verification) > former;
+      if (is_ours) seen = now;
+      if (now - seen > absence_max)
+        return fail(
+            {ErrorCode::system, "the verification is gone: the replication engine was started again; see the log"});
       if (is_ours && state != "running") return conclude(verification);
       const std::string line = is_ours ? control::verify_cell(verification).text : std::string{};
       if (!line.empty() && line != shown && is_terminal(stdout)) fmt::print("  {}\n", line);

@@ -1,6 +1,7 @@
 """What a copy overwrites on a node that has data of its own is kept aside, and comes out again byte for byte; and the
 directory of a secondary that nobody runs is closed, and a change of it noticed."""
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -266,6 +267,17 @@ class Protection(unittest.TestCase):
                 self.assertEqual(file.read(), b"by hand of file")
             two.wait(lambda said: said["is"] == "progress" and "tampered" not in said["status"] and
                      said["status"].get("salvaged", {}).get("sets") == 1, "status")
+
+    def test_a_new_engine_waits_for_the_end_of_the_former_one(self):
+        with pair() as (_, two):
+            two.end()
+            with open(os.path.join(two.state_path, "lock"), "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                two.start()
+                two.send({"do": "follow", "token": 7, "epoch": 1, "diverged": 0})
+                with self.assertRaises(AssertionError):
+                    two.wait(lambda said: said["is"] == "finished", "answer", 1)
+            two.wait(lambda said: said["is"] == "finished" and said["ok"], "answer")
 
     def test_left_alone_nothing_is_told(self):
         with pair() as (one, two):

@@ -202,6 +202,7 @@ void Engine::carry_out(const Json& command) {
   if (what == "configure") {
     options_ = data::engine_options(command);
     incomplete_.emplace(options_->state_path, "incomplete");
+    await_former_engine();
     load_verification();
     load_tampering();
     if (fuse::remove_stale_mount(options_->directory))

@@ -35,6 +35,7 @@ class Engine {
   void tell_progress();
   data::Json progress();
   // engine_protection.cpp
+  void await_former_engine();
   void close_directory();
   void seal_directory();
   Status reopen_directory(bool is_to_lead);
@@ -53,6 +54,7 @@ class Engine {
   int socket_;
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
+  platform::Fd life_;  // locked as long as this process lives
   platform::Fd root_;
   std::unique_ptr<fuse::Volume> volume_;
   mutable std::mutex mutex_;

@@ -2,20 +2,41 @@
 // with how it was left.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "agent/data/filesync/engine/engine.hpp"
 #include "agent/data/filesync/store/kept_file.hpp"
 #include "agent/data/filesync/store/protection.hpp"
 #include "agent/data/filesync/store/seal.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
 namespace {
 
 constexpr const char* seal_name = "seal";
 constexpr const char* tampering_name = "tampered.json";
+// One that was told to end still hands over its last writes and seals the directory: what it does to mount and seal
+// must not come after what this one does.
+constexpr std::chrono::seconds former_limit{15};
+constexpr std::chrono::milliseconds look_again{10};
 
 }  // namespace
+
+void Engine::await_former_engine() {
+  if (life_) return;
+  ::mkdir(options_->state_path.c_str(), 0750);
+  life_ = platform::Fd{::open((options_->state_path + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)};
+  const Instant until = platform::boottime_now() + former_limit;
+  while (life_ && ::flock(life_.number(), LOCK_EX | LOCK_NB) != 0) {
+    if (platform::boottime_now() > until)
+      return leader_events().note('C', "a former replication engine of this module has not ended; going on beside it");
+    std::this_thread::sleep_for(look_again);
+  }
+}
 
 void Engine::close_directory() {
   const auto note = leader_events().note;

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/store/kept_file.hpp"
@@ -233,14 +234,14 @@ void Salvage::keep_blocks(Original& original, int contents, std::uint64_t offset
     original.kept[block] = true;
     const std::uint64_t begin = block * block_bytes;
     const std::uint64_t end = std::min(begin + block_bytes, facts.size);
-    Json line = {{"data", facts.data}, {"offset", begin}, {"bytes", end - begin}};
-    if (!make_room(end - begin)) {
-      line = {{"data", facts.data}, {"lost", true}};
-    } else if (!data || !keep_range(contents, data.number(), begin, end)) {
-      fail(fmt::format("cannot keep a part of \"{}\": {}", facts.path, std::strerror(errno)));
-      line = {{"data", facts.data}, {"lost", true}};
+    const bool has_room = make_room(end - begin);
+    if (has_room && data && keep_range(contents, data.number(), begin, end)) {
+      write_line(Json{{"data", facts.data}, {"offset", begin}, {"bytes", end - begin}}.dump());
+      continue;
     }
-    write_line(line.dump());
+    if (has_room) fail(fmt::format("cannot keep a part of \"{}\": {}", facts.path, std::strerror(errno)));
+    // Once: a large file has many blocks.
+    if (!std::exchange(facts.is_lost, true)) write_line(Json{{"data", facts.data}, {"lost", true}}.dump());
   }
 }
 

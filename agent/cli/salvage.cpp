@@ -90,7 +90,8 @@ int extract(const Context& context, const Wishes& wishes) {
   const auto path = unescaped(wishes.path);
   if (!path || (!path->empty() && !is_inner_path(*path)))
     return fail({ErrorCode::usage, "the path is one of clusteragent salvage show, such as mysql/user.frm"});
-  const auto done = extract_salvage({*folder + "/" + set->name, set->directory, wishes.target, *path, wishes.replaces});
+  const auto done =
+      extract_salvage({*folder + "/" + set->name, set->directories, wishes.target, *path, wishes.replaces});
   if (!done) return fail(done.error());
   fmt::print("{} files of {} are in {}\n", done->files, set->name, wishes.target);
   name_some("laid over the present file, because only blocks of it were kept", done->laid_over);
@@ -128,7 +129,7 @@ void add_salvage(const Program& program) {
   one->callback([program, wishes] { program.exit_code = show(program.context, *wishes); });
   auto* out = verb->add_subcommand("extract", "Put files of a set, as they were, into a directory");
   out->add_option("SET", wishes->set, "Name of a set")->required();
-  out->add_option("DIRECTORY", wishes->target, "Where to; empty, or made; never the replicated one")->required();
+  out->add_option("DIRECTORY", wishes->target, "Where to; empty, or made; never a replicated one")->required();
   out->add_option("PATH", wishes->path, "A file or folder as `salvage show` writes it; all of them without");
   out->add_flag("--replace", wishes->replaces, "The directory may hold files; those of the same path are replaced");
   out->callback([program, wishes] { program.exit_code = extract(program.context, *wishes); });

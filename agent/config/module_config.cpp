@@ -131,6 +131,7 @@ ReplicatedConfig build_replicated(const Section& replicated) {
 RfsConfig build_rfs(const Section& rfs) {
   RfsConfig out;
   out.acknowledge = rfs["async"].text == "none" ? SecondaryAck::on_disk : SecondaryAck::on_receipt;
+  out.acknowledges_writes = rfs["acknowledge"].text == "write";
   out.acl = rfs["acl"].is_on();
   out.resync_streams = count_of(rfs["nbrei"]);
   out.resync_packet_bytes = rfs["reipacketsize"].number;

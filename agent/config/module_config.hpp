@@ -101,6 +101,7 @@ enum class SecondaryAck : std::uint8_t { on_receipt, on_disk };
 /// diagnosis are in ModuleConfig::effective.
 struct RfsConfig {
   SecondaryAck acknowledge = SecondaryAck::on_receipt;
+  bool acknowledges_writes = false;  // each of them, not only those that fsync asks for
   bool acl = false;
   std::uint32_t resync_streams = 0;
   std::int64_t resync_packet_bytes = 0;

@@ -236,11 +236,6 @@ class ModuleRules {
   }
 
   void check_rfs(const Section& rfs) {
-    const Value& zone = rfs["ruzone_blocksize"];
-    const Value& packet = rfs["reipacketsize"];
-    if (zone.is_valid && packet.is_valid && zone.number % packet.number != 0) {
-      error(zone, fmt::format("is not a multiple of reipacketsize=\"{}\"", packet.text));
-    }
     const Value& verify_at = rfs["verify_at"];
     if (verify_at.is_set() && verify_at.is_valid && !time_of_day(verify_at.text))
       error(verify_at, "is no time of day", "HH:MM, from 00:00 to 23:59, in the local time of the primary");
@@ -254,8 +249,18 @@ class ModuleRules {
         if ((*excluded)["path"].is_set() == (*excluded)["regexpath"].is_set()) {
           diagnostics_.error(excluded->at, "<notreplicated> needs either \"path\" or \"regexpath\"");
         }
+        check_excluded((*excluded)["path"]);
       }
     }
+  }
+
+  void check_excluded(const Value& path) {
+    if (!path.is_valid || !path.is_set()) return;
+    const std::string whole = "/" + path.text + "/";
+    const bool leads_out = path.text.starts_with('/') || whole.find("/../") != std::string::npos;
+    const bool is_all = path.text.empty() || path.text == "." || path.text == "./";
+    if (leads_out) error(path, "leads out of the replicated directory", "a path relative to it, such as tmp/sort");
+    if (is_all) error(path, "is the replicated directory itself", "a path in it, such as tmp/sort");
   }
 
   void check_directory(const Value& dir, std::map<std::string, const Value*>& seen) {

@@ -29,11 +29,9 @@ void refuse_values(const Section& section, std::vector<StartRefusal>& refusals) 
 void refuse_unbuilt_replication(const Section& rfs, std::vector<StartRefusal>& refusals) {
   refuse_values(rfs, refusals);
   const auto directories = rfs.all("replicated");
-  if (directories.size() > 1) refuse(refusals, "a second <replicated>", directories[1]->at);
   for (const Section* directory : directories) {
     refuse_values(*directory, refusals);
     if ((*directory)["dir"].text.front() != '/') refuse(refusals, "a directory of Windows", directory->at);
-    if (const Section* excluded = directory->find("notreplicated")) refuse(refusals, "<notreplicated>", excluded->at);
   }
 }
 

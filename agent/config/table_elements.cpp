@@ -97,8 +97,10 @@ constexpr std::array elements{
     ElementRow{.name = "notreplicated",
                .parent = "replicated",
                .count_max = replicated_max,
-               .standing = Standing::stored,
-               .description = "What stays out of the replication."},
+               .description = "What each node keeps for itself: neither streamed nor copied nor removed at the other "
+                              "node; read-only there like the rest. A file cannot be renamed or linked across that "
+                              "border (`EXDEV`, as between two file systems; `mv` copies then). When its folder is "
+                              "removed it goes as well."},
     ElementRow{
         .name = "user", .parent = "service", .description = "Turns the module's scripts on. Without it none is run."},
     ElementRow{.name = "var",

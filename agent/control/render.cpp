@@ -97,9 +97,10 @@ void append_diverged(std::vector<Row>& rows, const Screen& screen) {
 }
 
 /// Of what not every module has.
-void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell (*shown)(const Json&)) {
+void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell (*shown)(const Json&),
+             const char* label = nullptr) {
   if (part(screen.own, key).empty()) return;
-  rows.push_back(labelled(key, shown(part(screen.own, key)),
+  rows.push_back(labelled(label == nullptr ? key : label, shown(part(screen.own, key)),
                           is_report_current(screen) ? shown(part(screen.report, key)) : Cell{unknown}));
 }
 
@@ -148,6 +149,7 @@ void append_salvaged(std::vector<Row>& rows, const Screen& screen) {
 
 void append_about_data(std::vector<Row>& rows, const Screen& screen) {
   add_row(rows, screen, "replication", replication_cell);
+  add_row(rows, screen, "replication", replicated_directories_cell, "mirrored");
   append_verified(rows, screen);
   append_tampered(rows, screen);
   append_salvaged(rows, screen);

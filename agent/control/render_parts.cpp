@@ -102,6 +102,15 @@ std::string record_text(const Json& local) {
   return names.empty() ? shown : shown + "; up to date: " + names;
 }
 
+Cell replicated_directories_cell(const Json& replication) {
+  std::string paths;
+  for (const Json& each : part(replication, "directories")) {
+    const auto* path = each.get_ptr<const std::string*>();
+    if (path != nullptr) paths += (paths.empty() ? "" : ", ") + printable(*path, text_bytes_max);
+  }
+  return {or_unknown(paths)};
+}
+
 Cell replication_cell(const Json& replication) {
   const std::string state = text(replication, "state");
   if (state.empty()) return {unknown};

@@ -30,6 +30,8 @@ std::string record_text(const Json& local);
 Cell replication_cell(const Json& replication);
 /// What the newest verification found; empty: there was none.
 Cell verify_cell(const Json& verification);
+/// Their paths.
+Cell replicated_directories_cell(const Json& replication);
 std::string permille_text(const Json& object, const char* key);
 std::string micros_text(const Json& object, const char* key);
 

@@ -25,6 +25,7 @@ class NoProvider final : public core::ProviderPort {
 constexpr Duration silence_min = std::chrono::seconds{2};
 // A time of day is looked at so often; a minute is the smallest that can be said.
 constexpr Duration schedule_interval = std::chrono::seconds{20};
+constexpr std::uint64_t kilobyte = 1024;
 
 }  // namespace
 
@@ -46,14 +47,24 @@ Status Agent::open_data() {
   data::EngineOptions options;
   options.module = setup_.module;
   options.node = setup_.node_name();
-  options.directory = rfs.directories.front().directory;
-  options.must_exist = rfs.directories.front().must_exist;
+  for (const config::ReplicatedConfig& each : rfs.directories) {
+    data::EngineDirectory directory{each.directory, each.must_exist, {}};
+    for (const config::NotReplicatedConfig& rule : each.excluded)
+      directory.excluded.push_back({rule.path, rule.regex, rule.is_inverted});
+    options.directories.push_back(std::move(directory));
+  }
   options.state_path = setup_.paths.var_dir(setup_.module) + "/filesync";
   options.port = setup_.config.heart.port;
+  options.has_acl = rfs.acl;
   options.acknowledges_on_disk = rfs.acknowledge == config::SecondaryAck::on_disk;
   options.silence_limit = std::max(setup_.config.heart.timeout, silence_min);
+  options.acknowledges_writes = rfs.acknowledges_writes;
   options.confirm_limit = rfs.lock_timeout;
   options.salvage_bytes_max = rfs.salvage_bytes_max;
+  options.copy_limit = rfs.resync_timeout;
+  options.send_limit = rfs.send_timeout;
+  options.copy_bytes_per_second =
+      kilobyte * static_cast<std::uint64_t>(rfs.resync_kilobytes_per_second_max.value_or(0));
   options.keys = data_keys();
   for (const config::HeartbeatPath& path : config::replication_paths(setup_.config, setup_.cluster, setup_.self)) {
     const auto local = resolve(path.local);

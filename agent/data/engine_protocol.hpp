@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/base/time.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/wire/keys.hpp"
 
 namespace clusteragent::data {
@@ -26,22 +27,34 @@ struct EngineKey {
   wire::Key key{};
 };
 
+struct EngineDirectory {
+  std::string path;
+  std::vector<std::string> must_exist;
+  std::vector<filesync::ExclusionRule> excluded;
+};
+
 struct EngineOptions {
   std::string module;
   std::string node;
-  std::string directory;   // the replicated one
-  std::string state_path;  // a folder of the engine's own
-  std::vector<std::string> must_exist;
+  std::vector<EngineDirectory> directories;  // the replicated ones, in the order of the configuration
+  std::string state_path;                    // a folder of the engine's own
   std::vector<std::string> own_addresses;
   std::vector<std::string> peer_addresses;
   std::uint16_t port = 0;
   std::vector<EngineKey> keys;
   std::uint64_t salvage_bytes_max = 0;  // 0: what a copy overwrites is not kept
+  bool has_acl = false;
   bool acknowledges_on_disk = false;
+  bool acknowledges_writes = false;
   Duration silence_limit{};
   Duration confirm_limit{};
+  Duration copy_limit{};
+  Duration send_limit{};
+  std::uint64_t copy_bytes_per_second = 0;
 };
 
+/// The directories as a sentence has them; two nodes with the same text mirror the same.
+std::string directories_text(const EngineOptions& options);
 Json to_json(const EngineOptions& options);
 /// Asserts: what the agent wrote is well formed.
 EngineOptions engine_options(const Json& json);

@@ -22,11 +22,15 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr const char* process_name = "filesync";
+constexpr const char* engine_died = "the replication engine died";
 // One that dies at once again and again is given time; one that answered has proved itself.
 constexpr std::chrono::milliseconds respawn_pause_min{50};
 constexpr std::chrono::milliseconds respawn_pause_max{5000};
 // The core counts its tokens from one.
 constexpr std::uint64_t own_numbers = std::uint64_t{1} << 63U;
+// The core may have no use for the first word: it is starting the application, or in maintenance.
+constexpr std::chrono::seconds complaint_pause_min{1};
+constexpr std::chrono::seconds complaint_pause_max{30};
 
 /// The child has the socket where it looks for it, default signals, no blocked ones, and a session of its own.
 Result<pid_t> start_process(const std::string& executable, int descriptor) {
@@ -71,7 +75,8 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
         sink{std::move(to)},
         io{context},
         socket{context},
-        respawn{context} {}
+        respawn{context},
+        complaint{context} {}
 
   Status start();
   void listen();
@@ -81,6 +86,7 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   void send(const Json& message);
   void ask(const Json& message, Token token);
   void start_again();
+  void complain();
   void finish(Token token, bool is_success, const std::string& detail);
   void close();
 
@@ -90,13 +96,16 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   asio::io_context& io;
   asio::posix::stream_descriptor socket;
   asio::steady_timer respawn;
+  asio::steady_timer complaint;
   std::set<Token> owed;
   std::map<std::uint64_t, std::function<void(const Status&)>> asked;  // by numbers that no token of the core has
   std::uint64_t next_asked = own_numbers;
   std::vector<Json> unsent;  // while no engine runs
   std::chrono::milliseconds respawn_pause = respawn_pause_min;
+  std::chrono::seconds complaint_pause = complaint_pause_min;
   Epoch epoch;
   bool is_engaged = false;  // leads or follows, or was told to
+  bool is_missed = false;   // an engine died that led or followed, and nothing was done about it yet
   bool is_closed = false;
   pid_t process = -1;
   Json progress;
@@ -162,15 +171,29 @@ void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::str
 void FilesyncProvider::Impl::lost() {
   boost::system::error_code ignored;
   socket.close(ignored);
-  const std::string cause = "the replication engine died";
-  log::critical("rfs", "{}; what the application tries on {} fails until it is started again", cause,
-                options.directory);
-  progress = {{"state", "engine died"}, {"directory", options.directory}};
+  std::vector<std::string> paths;
+  for (const EngineDirectory& each : options.directories) paths.push_back(each.path);
+  log::critical("rfs", "{}; what the application tries on {} fails until it is started again", engine_died,
+                fmt::join(paths, ", "));
+  progress = {{"state", "engine died"}, {"directories", paths}};
   unsent.clear();
-  for (const auto& [number, answer] : std::exchange(asked, {})) answer(Error{ErrorCode::refused, cause});
-  for (const Token token : std::set<Token>{owed}) finish(token, false, cause);
-  if (std::exchange(is_engaged, false)) sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, cause});
+  for (const auto& [number, answer] : std::exchange(asked, {})) answer(Error{ErrorCode::refused, engine_died});
+  for (const Token token : std::set<Token>{owed}) finish(token, false, engine_died);
+  if (std::exchange(is_engaged, false)) {
+    is_missed = true;
+    complaint_pause = complaint_pause_min;
+    complain();
+  }
   start_again();
+}
+
+void FilesyncProvider::Impl::complain() {
+  sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, engine_died});
+  complaint.expires_after(complaint_pause);
+  complaint_pause = std::min(2 * complaint_pause, complaint_pause_max);
+  complaint.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error && !self->is_closed && self->is_missed) self->complain();
+  });
 }
 
 void FilesyncProvider::Impl::start_again() {
@@ -207,6 +230,7 @@ void FilesyncProvider::Impl::ask(const Json& said, Token token) {
 void FilesyncProvider::Impl::close() {
   is_closed = true;
   respawn.cancel();
+  complaint.cancel();
   boost::system::error_code ignored;
   socket.close(ignored);
 }
@@ -251,7 +275,8 @@ void FilesyncProvider::give_up() {
 }
 
 void FilesyncProvider::release(const core::ReleaseData& wanted) {
-  impl_->is_engaged = false;
+  impl_->is_engaged = impl_->is_missed = false;
+  impl_->complaint.cancel();
   if (impl_->socket.is_open()) return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token);
   // A dead engine acknowledges nothing.
   impl_->owed.insert(wanted.token);

@@ -5,7 +5,7 @@
 // Ownership: the daemon owns it; the io_context must outlive it. Threads: the decision thread only; no method waits.
 // Events come from the io_context, never from inside a method.
 // Errors: an engine that dies fails what it owed an answer for, is started again, and the module with it
-// (ProcessFailed, so within the module's restart budget).
+// (ProcessFailed, so within the module's restart budget); said again until the module lets go of its data.
 #include <nlohmann/json.hpp>
 
 #include <functional>

@@ -21,15 +21,17 @@ def children(pid):
 
 
 class Container:
-    """`with Container("node1", {"/stage": folder}) as machine`: folders are bound read-only at the given places."""
+    """`with Container("node1", {"/stage": folder}) as machine`: folders are bound read-only at the given places,
+    devices are those of this machine."""
 
-    def __init__(self, name, folders):
-        self.name, self.folders = name, folders
+    def __init__(self, name, folders, devices=()):
+        self.name, self.folders, self.devices = name, folders, devices
         self.process, self.leader = None, None
         self.directory = tempfile.mkdtemp(prefix="ca-container-")
 
     def __enter__(self):
         binds = [f"--bind-ro={source}:{place}" for place, source in self.folders.items()]
+        binds += [f"--bind={device}" for device in self.devices]
         root = os.path.join(self.directory, "root")
         os.mkdir(root)
         # nspawn refuses "/" itself; bound elsewhere, in a mount namespace that ends with it, the same tree will do.

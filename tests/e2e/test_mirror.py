@@ -12,7 +12,7 @@ from harness import REPOSITORY, VIRTUAL_ADDRESS, WITNESS, Lab, other, wait_for
 from steady import on_a_steady_machine
 
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
 RFS = f'<rfs><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
@@ -51,13 +51,19 @@ class Mirror:
         self.lab.agent("node2", "start", "-m", "demo")
         self.wait_up_to_date("node1")
 
+    def wait_alone(self, node):
+        """Until its directory is there: what it took over is written to disk before."""
+        self.lab.wait_states({node: "ALONE"})
+        if not wait_for(lambda: self.state(node) == "degraded", COPY_PATIENCE_S):
+            raise AssertionError(f"does not lead: {self.lab.status(node).get('replication')}")
+
     def wait_up_to_date(self, primary):
         self.lab.wait_states({primary: "PRIM", other(primary): "SECOND"})
         if not wait_for(lambda: self.state(primary) == "up to date", COPY_PATIENCE_S):
             raise AssertionError(f"not up to date: {self.lab.status(primary).get('replication')}")
 
     def differences(self):
-        return differences(self.backing("node1"), self.backing("node2"))
+        return compare(self.backing("node1"), self.backing("node2"))
 
     def equal_soon(self):
         """Times of change follow within a second or two."""
@@ -85,7 +91,7 @@ class MirroredDirectory(unittest.TestCase):
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\n")
 
             lab.sandbox.power_off("node1")
-            lab.wait_states({"node2": "ALONE"})
+            mirror.wait_alone("node2")
             self.assertEqual(mirror.shell("node2", "cat a/b/c").stdout, "one\n")
             mirror.shell("node2", "echo two >> a/b/c; rm sparse; mv big bigger; echo new > new\n"
                                   "dd if=/dev/urandom of=bigger bs=64k seek=3 count=2 conv=notrunc,fsync status=none")
@@ -106,7 +112,7 @@ class MirroredDirectory(unittest.TestCase):
             mirror.start(check_section=WITNESS)
             mirror.shell("node1", "echo one > file; sync file")
             lab.sandbox.cut("node1", "node2")
-            lab.wait_states({"node1": "ALONE"})
+            mirror.wait_alone("node1")
             # The answer comes once the other node is on record as out of date.
             mirror.shell("node1", "echo two >> file; sync file")
             self.assertTrue(wait_for(lambda: mirror.state("node1") == "degraded", 10.0), mirror.state("node1"))
@@ -114,15 +120,23 @@ class MirroredDirectory(unittest.TestCase):
             mirror.wait_up_to_date("node1")
             self.assertTrue(mirror.equal_soon(), mirror.differences())
             lab.sandbox.power_off("node1")
-            lab.wait_states({"node2": "ALONE"})
+            mirror.wait_alone("node2")
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "one\ntwo\n")
 
     def test_goes_on_over_another_network(self):
+        self.goes_on_without("net1")
+
+    def test_goes_on_without_the_network_that_is_named_flow(self):
+        self.goes_on_without("net2", heartbeats='<heartbeat name="default"/><heartbeat name="net2" ident="flow"/>')
+
+    def goes_on_without(self, network, **options):
         with Lab(on_disk=True) as lab:
             mirror = Mirror(lab)
-            mirror.start()
-            lab.sandbox.cut("node1", "node2", "net1")
+            mirror.start(**options)
+            lab.sandbox.cut("node1", "node2", network)
             mirror.shell("node1", "echo two > file; sync file")
+            # That the stream was there shows in that it broke.
+            self.assertTrue(wait_for(lambda: "is not reached any more" in lab.agent_log("node1"), 10.0))
             mirror.wait_up_to_date("node1")
             mirror.shell("node1", "echo three >> file; sync file")
             self.assertTrue(mirror.equal_soon(), mirror.differences())

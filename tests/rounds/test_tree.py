@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 
 import tree  # noqa: E402
 
@@ -58,6 +59,7 @@ class Trees(unittest.TestCase):
 
     def test_a_copy_is_the_same(self):
         self.assertEqual(self.found(), [])
+        self.assertEqual(tree.compare(self.one, self.other), [])
         self.assertEqual(len(tree.snapshot(self.one)), 11)
 
     def test_one_byte_with_size_and_time_unchanged(self):
@@ -79,6 +81,8 @@ class Trees(unittest.TestCase):
     def test_mode_of_the_root(self):
         os.chmod(self.other, 0o700)
         self.assertEqual(self.found(), [(".", "mode")])
+        self.assertEqual(tree.compare(self.one, self.other), ["b'.': mode 0755 and 0700"])
+        self.assertEqual(tree.compare(self.one, self.other, without=("mode",)), [])
 
     def test_extended_attribute(self):
         os.setxattr(self.path("alone", self.other), "trusted.note", b"two")

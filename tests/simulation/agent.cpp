@@ -257,8 +257,14 @@ void Agent::ask(const core::AskWitness& question) {
 }
 
 void Agent::lead(const core::LeadData& wanted) {
-  host_.mirror().lead(wanted, life_);
-  finish_after(prng_.within(world_.setup().timing.vip_change), wanted.token, core::Outcome::success);
+  World& world = world_;
+  host_.mirror().lead(wanted, life_, [&world, self = host_.self(), life = life_, token = wanted.token](bool is_done) {
+    Agent* agent = world.host(self).agent();
+    if (agent == nullptr || agent->life_ != life) return;
+    agent->finish_after(agent->prng_.within(world.setup().timing.vip_change), token,
+                        is_done ? core::Outcome::success : core::Outcome::failure,
+                        is_done ? "" : "the copy is not complete");
+  });
 }
 
 void Agent::follow(const core::FollowData& wanted) {

@@ -87,6 +87,7 @@ void Host::agent_is_gone() {
   agent_.reset();
   is_agent_paused_ = false;
   disk_.forget_unfinished();
+  mirror_.agent_died();
   deaths_++;
   refresh_activity();
   world_.tell([&](Observer& observer) { observer.on_agent_died(world_, self_); });

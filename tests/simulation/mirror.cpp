@@ -1,34 +1,30 @@
+// What both sides have in common: the engine's life, its roles, and whether the other engine is reached.
 #include "tests/simulation/mirror.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "tests/simulation/describe.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace clusteragent::simulation {
 namespace {
 
-constexpr Duration wire_delay = std::chrono::microseconds{200};
-constexpr Span copy_time{std::chrono::milliseconds{1}, std::chrono::milliseconds{400}};
+constexpr Duration stalled_retry = std::chrono::milliseconds{5};
+/// Until the engine sees that its agent's end of the socket is closed, and its mount is gone.
+constexpr Span end_of_engine{Duration{0}, std::chrono::milliseconds{5}};
 
 }  // namespace
 
 Mirror::Mirror(World& world, NodeId self, Prng prng) : world_{world}, self_{self}, prng_{prng} {}
 
 Mirror& Mirror::other() {
-  return world_.peer_of(world_.host(self_).self()).mirror();
+  return world_.peer_of(self_).mirror();
 }
 
-bool Mirror::is_connected() {
+bool Mirror::is_reachable() {
   const Host& peer = world_.peer_of(self_);
-  const bool is_up = peer.kernel().is_powered && !peer.kernel().is_stalled && !world_.host(self_).kernel().is_stalled;
-  const bool is_linked = world_.network().carries(self_) && world_.network().carries(peer.self());
-  return is_up && is_linked && other().role_ == Role::secondary && other().fence_ <= epoch_;
-}
-
-bool Mirror::holds(std::uint64_t id) const {
-  return std::binary_search(log_.begin(), log_.end(), id);
+  const bool is_up = peer.kernel().is_powered && !peer.kernel().is_stalled;
+  return is_up && world_.network().carries(self_) && world_.network().carries(peer.self());
 }
 
 void Mirror::post(core::Event event) {
@@ -38,167 +34,153 @@ void Mirror::post(core::Event event) {
   }
 }
 
-void Mirror::change_role(Role role, Epoch epoch, std::uint64_t life) {
+void Mirror::tell(DataFact fact, std::uint64_t number) {
+  world_.trace().line(world_.now(), letter_of(self_), {static_cast<std::uint64_t>(fact), number},
+                      [&] { return fmt::format("** data: {} {}", name_of(fact), number); });
+  world_.tell([&](Observer& observer) { observer.on_data(world_, self_, fact); });
+}
+
+void Mirror::later(Duration delay, std::function<void()> work) {
+  world_.queue().after(
+      delay, [this, engine = engine_, work = std::move(work)]() mutable { run_unless_stalled(engine, work); });
+}
+
+void Mirror::run_unless_stalled(std::uint64_t engine, const std::function<void()>& work) {
+  if (engine != engine_) {
+    return;
+  }
+  if (world_.host(self_).kernel().is_stalled) {
+    world_.queue().after(stalled_retry, [this, engine, work] { run_unless_stalled(engine, work); });
+    return;
+  }
+  work();
+}
+
+void Mirror::begin_role(Role role, Epoch epoch, std::uint64_t life) {
+  let_go();
   role_ = role;
   epoch_ = epoch;
   life_ = life;
-  fence_ = std::max(fence_, epoch);
-  role_number_++;
-  copy_number_++;
-  waiting_.clear();
 }
 
-void Mirror::lead(const core::LeadData& wanted, std::uint64_t life) {
+void Mirror::let_go() {
+  if (role_ == Role::primary) {
+    abandon_promises();
+    if (connection_ != 0) connection_lost("let go");
+  }
+  // What was received is applied before the next role begins.
+  while (role_ == Role::secondary && !received_.empty()) apply_front();
+  replica_lost();
+  role_ = Role::none;
+  engine_++;
+  is_applying_ = is_arrival_planned_ = is_answer_planned_ = false;
+  outgoing_.clear();
+  received_.clear();
+  silent_since_.reset();
+}
+
+void Mirror::lead(const core::LeadData& wanted, std::uint64_t life, Done done) {
   if (role_ == Role::primary && life == life_) {
     epoch_ = wanted.epoch;
-    fence_ = std::max(fence_, epoch_);
+    done(true);
     return;
   }
-  change_role(Role::primary, wanted.epoch, life);
-  mode_ = wanted.is_solo ? Mode::solo : Mode::waiting;
+  let_go();
+  if (refuses_to_lead()) {
+    tell(DataFact::refuses_to_lead);
+    done(false);
+    return;
+  }
+  // The other node may have acknowledged what is in this one's memory alone.
+  later(prng_.within(world_.setup().data.sync), [this, wanted, life, done = std::move(done)] {
+    begin_to_lead(wanted, life);
+    done(true);
+  });
+}
+
+void Mirror::begin_to_lead(const core::LeadData& wanted, std::uint64_t life) {
+  if (world_.variant() != Variant::leads_from_memory) disk_.sync_all();
+  begin_role(Role::primary, wanted.epoch, life);
+  ledger_ = filesync::Ledger{wanted.is_solo};
+  retry_at_ = world_.now();
   world_.tell([&](Observer& observer) { observer.on_lead(world_, self_, wanted.epoch); });
   look();
 }
 
 void Mirror::follow(const core::FollowData& wanted, std::uint64_t life) {
-  change_role(Role::secondary, wanted.epoch, life);
+  if (role_ == Role::secondary && life == life_) {
+    epoch_ = wanted.epoch;
+    return;
+  }
+  begin_role(Role::secondary, wanted.epoch, life);
+  tell(DataFact::follows);
+  if (refuses_to_lead()) tell(DataFact::refuses_to_lead);
+  look();
 }
 
 void Mirror::release() {
-  change_role(Role::none, Epoch{}, 0);
+  let_go();
+}
+
+void Mirror::agent_died() {
+  if (role_ != Role::none) {
+    later(prng_.within(end_of_engine), [this] { let_go(); });
+  }
 }
 
 void Mirror::power_lost() {
-  release();
+  const Tree before = disk_.tree();
+  const bool was_primary = role_ == Role::primary;
+  crash();
+  disk_.lose_power(prng_);
+  world_.tell([&](Observer& observer) { observer.on_power_lost(world_, self_, was_primary, before); });
 }
 
-void Mirror::allow_solo(const core::AllowSolo&) {
-  if (role_ == Role::primary && mode_ == Mode::waiting) {
-    mode_ = Mode::solo;
-    acknowledge_waiting();
+void Mirror::crash() {
+  const Role was = std::exchange(role_, Role::none);
+  if (was == Role::none) {
+    return;
+  }
+  received_.clear();
+  if (was == Role::primary) {
+    abandon_promises();
+    if (connection_ != 0) connection_lost("engine died");
+  }
+  let_go();
+  complain();
+}
+
+/// As the agent's side of it: again, until the module does something about it.
+void Mirror::complain() {
+  post(core::ProcessFailed{"filesync", core::FailureAction::stopstart, "the replication engine died"});
+  if (world_.variant() != Variant::death_said_once) {
+    later(world_.setup().data.complaint, [this] { complain(); });
   }
 }
 
 void Mirror::look() {
-  const Duration pause = std::max<Duration>(world_.setup().policy.pulse / 2, std::chrono::milliseconds{2});
-  world_.queue().after(pause, [this, number = role_number_] {
-    if (number != role_number_ || role_ != Role::primary) {
-      return;
-    }
+  later(std::max<Duration>(world_.setup().policy.pulse, milliseconds{2}), [this] {
     look();
-    const bool connected = is_connected();
-    if (!connected && (mode_ == Mode::copying || mode_ == Mode::both)) {
-      connection_lost();
-    } else if (connected && mode_ == Mode::solo) {
-      begin_copy();
-    } else if (connected && mode_ == Mode::waiting) {
-      resend();
-    }
+    write_back();
+    role_ == Role::primary ? look_as_primary() : look_as_secondary();
   });
 }
 
-void Mirror::connection_lost() {
-  copy_number_++;
-  // While it copies it has not promised the other one anything yet.
-  const bool was_alone = mode_ == Mode::copying;
-  mode_ = was_alone ? Mode::solo : Mode::waiting;
-  if (was_alone) {
-    return;
+bool Mirror::is_silent_too_long() {
+  if (is_reachable()) {
+    silent_since_.reset();
+    return false;
   }
-  if (world_.variant() == Variant::solo_without_record) {
-    mode_ = Mode::solo;
-    acknowledge_waiting();
-  }
-  post(core::ProviderBehind{epoch_, "connection lost"});
+  if (!silent_since_) silent_since_ = world_.now();
+  return world_.now() - *silent_since_ >= world_.setup().data.silence_limit;
 }
 
-void Mirror::begin_copy() {
-  mode_ = Mode::copying;
-  other().is_consistent_ = false;
-  other().fence_ = std::max(other().fence_, epoch_);
-  if (world_.variant() == Variant::synced_too_early) {
-    post(core::ProviderSynced{epoch_});
+/// As the kernel does by itself, long after.
+void Mirror::write_back() {
+  if (world_.now() - written_back_at_ >= world_.setup().data.write_back) {
+    written_back_at_ = world_.now();
+    disk_.sync_all();
   }
-  world_.queue().after(prng_.within(copy_time), [this, number = ++copy_number_] { end_copy(number); });
-}
-
-void Mirror::end_copy(std::uint64_t number) {
-  if (number != copy_number_ || role_ != Role::primary) {
-    return;
-  }
-  if (!is_connected()) {
-    connection_lost();
-    return;
-  }
-  other().log_ = log_;
-  other().is_consistent_ = true;
-  mode_ = Mode::both;
-  post(core::ProviderSynced{epoch_});
-}
-
-void Mirror::resend() {
-  // What it has is a beginning of what is here, so it stays consistent at every moment.
-  if (!other().is_consistent_ || !std::includes(log_.begin(), log_.end(), other().log_.begin(), other().log_.end())) {
-    return;
-  }
-  other().log_ = log_;
-  mode_ = Mode::both;
-  acknowledge_waiting();
-  post(core::ProviderSynced{epoch_});
-}
-
-void Mirror::write(std::uint64_t id) {
-  if (role_ != Role::primary) {
-    return;
-  }
-  log_.push_back(id);
-  switch (mode_) {
-    case Mode::solo:
-    case Mode::copying:
-      acknowledge(id);
-      break;
-    case Mode::waiting:
-      waiting_.push_back(id);
-      break;
-    case Mode::both:
-      waiting_.push_back(id);
-      replicate(id);
-      break;
-  }
-}
-
-void Mirror::replicate(std::uint64_t id) {
-  world_.queue().after(wire_delay, [this, id, number = role_number_] {
-    if (number != role_number_ || mode_ != Mode::both) {
-      return;
-    }
-    if (!is_connected()) {
-      connection_lost();
-      return;
-    }
-    other().log_.push_back(id);
-    world_.queue().after(wire_delay, [this, id, number] {
-      if (number != role_number_ || mode_ != Mode::both || waiting_.empty() || waiting_.front() != id) {
-        return;
-      }
-      waiting_.pop_front();
-      acknowledge(id);
-    });
-  });
-}
-
-void Mirror::acknowledge_waiting() {
-  for (const std::uint64_t id : std::exchange(waiting_, {})) {
-    acknowledge(id);
-  }
-}
-
-void Mirror::acknowledge(std::uint64_t id) {
-  const Kernel& kernel = world_.host(self_).kernel();
-  if (kernel.is_stalled || !kernel.has_live_permit(world_.now())) {
-    return;
-  }
-  world_.tell([&](Observer& observer) { observer.on_acknowledged(world_, self_, epoch_, id); });
 }
 
 }  // namespace clusteragent::simulation

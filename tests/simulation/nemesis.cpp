@@ -25,7 +25,7 @@ std::string_view name_of(FaultKind kind) {
       "vip_add_fails",  "stranger_on_vip",     "link_down",        "guard_dead",      "other_version",
       "lan_cut",        "lan_replay",          "operator_command", "agent_shutdown",  "witness_restart",
       "witness_reboot", "witness_cut",         "witness_loss",     "vote_race",       "link_flaps",
-      "agent_handover", "maintenance"};
+      "agent_handover", "maintenance",         "engine_crash",     "data_disk_full"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -280,6 +280,13 @@ void Nemesis::strike_storage_and_scripts(FaultKind kind, NodeId node) {
           lasting(), [&] { behaviour.hangs = behaviour.ignores_term = true; },
           [&behaviour] { behaviour.hangs = behaviour.ignores_term = false; });
       break;
+    case FaultKind::engine_crash:
+      host.mirror().crash();
+      break;
+    case FaultKind::data_disk_full:
+      for_a_while(
+          lasting(), [&] { host.mirror().set_full(true); }, [&host] { host.mirror().set_full(false); });
+      break;
     case FaultKind::service_dies:
       host.kill_service();
       if (host.agent() != nullptr) {
@@ -382,6 +389,7 @@ void Nemesis::heal() {
   for (std::uint8_t node = 0; node < hosts; node++) {
     Host& host = world_.host(NodeId{node});
     host.disk().set_full(false);
+    host.mirror().set_full(false);
     host.disk().hang_until(TrueTime{0});
     host.scripts().behave();
     host.set_guard(true);

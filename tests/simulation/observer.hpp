@@ -5,6 +5,7 @@
 #include "agent/core/cluster.hpp"
 #include "agent/core/events.hpp"
 #include "agent/core/view.hpp"
+#include "tests/simulation/data_facts.hpp"
 
 namespace clusteragent::simulation {
 
@@ -27,8 +28,11 @@ class Observer {
   virtual void on_agent_died(World&, NodeId) {}
   /// The provider of `node` begins to lead.
   virtual void on_lead(World&, NodeId /*node*/, Epoch) {}
-  /// A client is told that its write is safe.
-  virtual void on_acknowledged(World&, NodeId /*by*/, Epoch, std::uint64_t /*id*/) {}
+  /// A client is told that something is safe.
+  virtual void on_acknowledged(World&, NodeId /*by*/, Epoch, const Assurance&) {}
+  virtual void on_data(World&, NodeId, DataFact) {}
+  /// With what was not on its disk; `before`: its data until then.
+  virtual void on_power_lost(World&, NodeId, bool /*was_primary*/, const Tree& /*before*/) {}
   virtual void on_probe(World&, bool /*is_served*/) {}
   virtual void on_heal(World&) {}
   virtual void at_end(World&) {}

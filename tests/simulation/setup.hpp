@@ -44,6 +44,19 @@ struct Timing {
   Span death_notice{microseconds{50}, milliseconds{2}};
 };
 
+/// Of the replication, where data is mirrored.
+struct DataSetup {
+  bool acknowledges_on_disk = false;  // async="none"
+  Span sync{microseconds{200}, milliseconds{3}};
+  Span apply{Duration{0}, microseconds{200}};  // until the replica has done what it received
+  Span compare{microseconds{100}, milliseconds{50}};
+  Span retry{milliseconds{1}, milliseconds{50}};
+  Duration silence_limit = milliseconds{100};
+  Duration complaint = seconds{1};  // about an engine that died, again
+  Duration write_back = seconds{5};
+  std::uint32_t cut_ppm = 0;  // chance that the connection ends with what arrives
+};
+
 struct HostSetup {
   std::int32_t clock_rate_ppm = 0;
   Instant boot_reading = Instant::from_nanoseconds(1'000'000'000);
@@ -90,8 +103,10 @@ enum class FaultKind : std::uint8_t {
   link_flaps,  // the clients' interface of a node, again and again
   agent_handover,
   maintenance,
+  engine_crash,
+  data_disk_full,
 };
-constexpr std::size_t fault_kinds = 37;
+constexpr std::size_t fault_kinds = 39;
 std::string_view name_of(FaultKind);
 
 struct Plan {
@@ -121,6 +136,7 @@ struct Setup {
   std::array<LinkQuality, paths_max> links{};
   std::size_t safe_path = 0;  // never touched by faults where Promise::is_single
   Timing timing;
+  DataSetup data;
   std::array<HostSetup, hosts> host{};
   bool witness_is_register = false;  // the third voter knows no time, as etcd
   Span witness_delay{microseconds{100}, milliseconds{1}};

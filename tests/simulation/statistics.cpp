@@ -121,6 +121,9 @@ void Report::add(const RunFigures& run) {
   for (std::size_t kind = 0; kind < fault_kinds; kind++) {
     faults_[kind] += run.faults[kind];
   }
+  for (std::size_t fact = 0; fact < data_facts; fact++) {
+    data_[fact] += run.data[fact];
+  }
 }
 
 void Report::print() const {
@@ -137,6 +140,10 @@ void Report::print() const {
   fmt::print("\nfaults:");
   for (std::size_t kind = 0; kind < fault_kinds; kind++) {
     fmt::print(" {}={}", name_of(static_cast<FaultKind>(kind)), faults_[kind]);
+  }
+  fmt::print("\n\ndata:");
+  for (std::size_t fact = 0; fact < data_facts; fact++) {
+    fmt::print(" {}={}", name_of(static_cast<DataFact>(fact)), data_[fact]);
   }
   fmt::print("\n\ntransition rows hit:\n");
   const auto table = core::transition_table();

@@ -26,6 +26,7 @@ struct RunFigures {
   std::vector<Duration> outages;    // as clients saw them, ended ones only
   std::vector<std::uint64_t> rows;  // hits by index of the transition table
   std::array<std::uint64_t, fault_kinds> faults{};
+  std::array<std::uint64_t, data_facts> data{};
 };
 
 /// Gathers RunFigures while the world lives.
@@ -37,6 +38,7 @@ class Statistics final : public Observer {
   void on_step(World&, NodeId, const core::Cluster&) override;
   void on_change(World&) override;
   void on_probe(World&, bool is_served) override;
+  void on_data(World&, NodeId, DataFact fact) override { figures_.data[static_cast<std::size_t>(fact)]++; }
   RunFigures& figures() { return figures_; }
 
  private:
@@ -73,6 +75,7 @@ class Report {
   std::map<std::string, Sum> sums_;
   std::vector<std::uint64_t> rows_;
   std::array<std::uint64_t, fault_kinds> faults_{};
+  std::array<std::uint64_t, data_facts> data_{};
 };
 
 }  // namespace clusteragent::simulation

@@ -179,6 +179,21 @@ void draw_faults(Setup& setup, Prng prng) {
   }
 }
 
+void draw_data(Setup& setup, Prng prng) {
+  const Duration timeout = setup.policy.timeout;
+  DataSetup& data = setup.data;
+  data.acknowledges_on_disk = prng.chance(half);
+  if (prng.chance(few)) data.sync = {milliseconds{1}, milliseconds{60}};
+  // A replica that is late with what it has received.
+  data.apply.most = prng.chance(half) ? microseconds{200} : prng.between(Duration{milliseconds{1}}, timeout);
+  data.compare.most = prng.between(Duration{milliseconds{1}}, std::max<Duration>(timeout, milliseconds{100}));
+  data.retry = {milliseconds{1}, timeout};
+  data.silence_limit = prng.between(timeout / 2, 2 * timeout);
+  data.write_back = prng.between(4 * timeout, 60 * timeout);
+  data.cut_ppm = prng.chance(half) ? static_cast<std::uint32_t>(prng.below(chance_always / 50)) : 0;
+  allow(setup.plan, prng, {engine_crash, data_disk_full});
+}
+
 void make_lossy(Setup& setup) {
   setup.policy.pulse = milliseconds{10};
   setup.policy.timeout = milliseconds{50};
@@ -267,6 +282,9 @@ Setup draw(std::uint64_t seed, std::string_view profile, std::optional<Duration>
     make_flapping(setup, root.child("flapping"));
   }
   draw_faults(setup, root.child("faults"));
+  if (setup.policy.mirrors_data) {
+    draw_data(setup, root.child("data"));
+  }
   if (until) {
     setup.plan.ends = std::min(setup.plan.ends, *until);
   }

@@ -24,8 +24,13 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "silent_candidates",
                                                        "observation_ignored",
                                                        "swap_blind",
-
-                                                       "grace_unconfirmed"};
+                                                       "grace_unconfirmed",
+                                                       "unconfirmed_replies",
+                                                       "copy_without_record",
+                                                       "mark_forgotten",
+                                                       "names_out_of_order",
+                                                       "leads_from_memory",
+                                                       "death_said_once"};
 
 }  // namespace
 

@@ -29,8 +29,14 @@ enum class Variant : std::uint8_t {
   observation_ignored,  // in the register no promise of the other node is seen: it is not waited for
   swap_blind,           // the register takes a write whatever was written meanwhile
   grace_unconfirmed,    // an announced restart takes the peer's promise for given
+  unconfirmed_replies,  // a write is acknowledged before the replica has it
+  copy_without_record,  // a copy begins while the replica counts as up to date
+  mark_forgotten,       // the replica does not mark a copy that has begun
+  names_out_of_order,   // a rename is numbered after the lock is gone
+  leads_from_memory,    // what a replica has only in its memory is not written to disk before it leads
+  death_said_once,      // that the engine died is said once, whether anybody could make use of it or not
 };
-constexpr std::size_t variants = 20;
+constexpr std::size_t variants = 26;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -16,7 +16,8 @@ World::World(Setup setup, Variant variant, TraceMode mode)
       trace_{mode},
       network_{queue_, prng_.child("network"), setup_,
                [this](NodeId to, PathId path, const Packet& packet) { host(to).packet_arrived(path, packet); }},
-      garp_loss_ppm_{setup_.garp_loss_ppm} {
+      garp_loss_ppm_{setup_.garp_loss_ppm},
+      data_client_{prng_.child("data client")} {
   for (std::uint8_t node = 0; node < hosts; node++) {
     hosts_[node] = std::make_unique<Host>(*this, NodeId{node});
   }
@@ -159,7 +160,7 @@ void World::write() {
   queue_.after(setup_.policy.timeout / 5, [this] {
     for (const auto& one : hosts_) {
       if (one->kernel().answers(now()) && one->mirror().leads()) {
-        one->mirror().write(next_write_++);
+        data_client_.take_turn(one->mirror());
       }
     }
     write();

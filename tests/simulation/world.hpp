@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/simulation/data_client.hpp"
 #include "tests/simulation/event_queue.hpp"
 #include "tests/simulation/host.hpp"
 #include "tests/simulation/lan.hpp"
@@ -62,6 +63,8 @@ class World {
   /// Number and user are filled in; nothing happens where no agent listens.
   void ask(NodeId node, core::OperatorRequest request);
   void announce(NodeId owner);
+  History& history() { return data_client_.history(); }
+  std::uint64_t next_connection() { return ++last_connection_; }
   void speak_on_lan(NodeId from, const core::LanWord& word);
   /// Somebody on the network plays back what he once heard.
   void replay_on_lan(Prng& prng);
@@ -101,7 +104,8 @@ class World {
   std::vector<Observer*> observers_;
   std::optional<Violation> violation_;
   std::uint64_t next_request_ = 1;
-  std::uint64_t next_write_ = 1;
+  DataClient data_client_;
+  std::uint64_t last_connection_ = 0;
   TrueTime served_at_{};
   bool is_healing_ = false;
 };

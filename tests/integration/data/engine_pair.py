@@ -11,49 +11,90 @@ import subprocess
 import tempfile
 import time
 
-CLONE_NEWNS, CLONE_NEWNET, MS_REC, MS_PRIVATE = 0x00020000, 0x40000000, 0x4000, 0x40000
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 0x1000, 0x4000, 0x40000, 0x100000
 PORT = 4800
 ADDRESSES = {"node1": "127.0.0.1", "node2": "127.0.0.2"}
 PATIENCE_S = 20.0
 libc = ctypes.CDLL(None, use_errno=True)
 
 
+def mount(source, target, flags):
+    if libc.mount(os.fsencode(source), os.fsencode(target), None, flags, None) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot mount {source} on {target}")
+
+
+def unmount(target):
+    return libc.umount2(os.fsencode(target), 2)
+
+
 def enter_own_namespaces():
-    for code in (libc.unshare(CLONE_NEWNS | CLONE_NEWNET), libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)):
-        if code != 0:
-            raise OSError(ctypes.get_errno(), "cannot make namespaces; the test needs root")
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "cannot make namespaces; the test needs root")
+    mount("none", "/", MS_REC | MS_PRIVATE)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-class Engine:
-    """One engine process, its directory, and its end of the socket."""
+def soon(condition, seconds=PATIENCE_S):
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
-    def __init__(self, folder, node, prepare=None, **options):
-        self.node = node
-        self.directory = os.path.join(folder, node, "data")
+
+class Engine:
+    """One engine process, its directories, and its end of the socket. To the engine they have the same paths on both
+    nodes: it lives in a namespace where its node's folder is mounted on a common one, and what it mounts there appears
+    here as well."""
+
+    def __init__(self, folder, node, prepare=None, names=("data",), excluded=(), **options):
+        self.node, self.folder, self.common = node, os.path.join(folder, node), os.path.join(folder, "common")
+        for path in (self.folder, self.common):
+            os.makedirs(path, exist_ok=True)
+        mount(self.folder, self.folder, MS_BIND)
+        mount("none", self.folder, MS_SHARED)
+        self.directories = [os.path.join(folder, node, name) for name in names]
+        self.backings = [path + "-backing" for path in self.directories]
+        self.directory, self.backing = self.directories[0], self.backings[0]
         self.state_path = os.path.join(folder, node, "state")
-        os.makedirs(self.directory, exist_ok=True)
-        if prepare:
-            prepare(node, self.directory)
-        self.backing = os.path.join(folder, node, "backing")
-        # The same directory once more, so that the test sees behind the mount.
-        os.makedirs(self.backing, exist_ok=True)
-        if libc.mount(self.directory.encode(), self.backing.encode(), None, 4096, None) != 0:
-            raise OSError(ctypes.get_errno(), "cannot bind the backing")
+        for path, backing in zip(self.directories, self.backings):
+            os.makedirs(path, exist_ok=True)
+            if prepare:
+                prepare(node, path)
+            # The same directory once more, so that the test sees behind the mount.
+            os.makedirs(backing, exist_ok=True)
+            mount(path, backing, MS_BIND)
+            mount("none", backing, MS_PRIVATE)
         peer = next(name for name in ADDRESSES if name != node)
-        self.options = {"do": "configure", "module": "demo", "node": node, "directory": self.directory,
-                        "state_path": self.state_path, "must_exist": [], "own_addresses": [ADDRESSES[node]],
+        self.options = {"do": "configure", "module": "demo", "node": node,
+                        "directories": [{"path": self.seen(path), "must_exist": [], "excluded": [
+                            {"path": "", "regex": "", "is_inverted": False, **rule} for rule in excluded]}
+                                        for path in self.directories],
+                        "state_path": self.state_path, "own_addresses": [ADDRESSES[node]],
                         "peer_addresses": [ADDRESSES[peer]], "port": PORT,
                         "keys": [{"identity": "key", "key": list(range(32))}], "acknowledges_on_disk": False,
                         "salvage_bytes_max": 1_000_000_000,
+                        "has_acl": False, "acknowledges_writes": False, "copy_limit_ns": 10_000_000_000,
+                        "send_limit_ns": 30_000_000_000, "copy_bytes_per_second": 0,
                         "silence_limit_ns": 2_000_000_000, "confirm_limit_ns": 10_000_000_000, **options}
         self.said, self.token = [], 0
         self.start()
 
+    def seen(self, path):
+        """As the engine calls it."""
+        return os.path.join(self.common, os.path.relpath(path, self.folder))
+
+    def enter(self, descriptor):
+        os.dup2(descriptor, 3)
+        libc.unshare(CLONE_NEWNS)
+        mount(self.folder, self.common, MS_BIND | MS_REC)
+
     def start(self):
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen([os.environ["CLUSTERAGENT_BINARY"], "filesync"], stdin=subprocess.DEVNULL,
-                                        preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False)
+                                        preexec_fn=lambda: self.enter(theirs.fileno()), close_fds=False)
         theirs.close()
         self.send(self.options)
 
@@ -127,7 +168,8 @@ def pair(prepare=None, **options):
     finally:
         for engine in engines:
             engine.end()
-        for node in ADDRESSES:
-            for name in ("data", "backing", "data"):  # the last: what the test had mounted there first
-                libc.umount2(os.path.join(folder, node, name).encode(), 2)
+        for engine in engines:
+            # The directories once more: what the test had mounted there first.
+            for path in (*engine.directories, *engine.backings, *engine.directories, engine.folder):
+                unmount(path)
         shutil.rmtree(folder)

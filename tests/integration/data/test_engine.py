@@ -17,8 +17,8 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair  # noqa: E402
-from tree import differences, tree  # noqa: E402
+from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, soon  # noqa: E402
+from tree import compare, snapshot  # noqa: E402
 
 RENAME_NOREPLACE, RENAME_EXCHANGE, AT_FDCWD = 1, 2, -100
 FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE = 1, 2, 16
@@ -181,15 +181,6 @@ def write_aligned(path, flags):
     os.close(descriptor)
 
 
-def soon(condition, seconds=PATIENCE_S):
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 class Operations(unittest.TestCase):
     def test_say_and_leave_what_they_do_without_a_mount(self):
         with pair() as (one, _):
@@ -197,10 +188,10 @@ class Operations(unittest.TestCase):
             os.mkdir(plain)
             one.lead()
             self.assertEqual(play(one.directory), play(plain))
-            self.assertEqual(differences(one.directory, plain, with_times=False, with_holes=False), [])
-            self.assertEqual(differences(one.directory, one.backing, with_holes=False), [])
+            self.assertEqual(compare(one.directory, plain, without=("mtime_ns", "data")), [])
+            self.assertEqual(compare(one.directory, one.backing, without=("data",)), [])
             one.release()
-            self.assertEqual(differences(one.backing, plain, with_times=False), [])
+            self.assertEqual(compare(one.backing, plain, without=("mtime_ns",)), [])
 
     def test_come_out_equal_on_the_replica(self):
         for on_disk in (False, True):
@@ -209,9 +200,9 @@ class Operations(unittest.TestCase):
                 one.lead()
                 one.wait_synced()
                 play(one.directory)
-                self.assertTrue(soon(lambda: not differences(one.backing, two.backing)),
-                                differences(one.backing, two.backing))
-                self.assertEqual(differences(one.backing, two.directory, with_holes=False), [])
+                self.assertTrue(soon(lambda: not compare(one.backing, two.backing)),
+                                compare(one.backing, two.backing))
+                self.assertEqual(compare(one.backing, two.directory, without=("data",)), [])
 
 
 class Copy(unittest.TestCase):
@@ -242,8 +233,8 @@ class Copy(unittest.TestCase):
                 for writer in writers:
                     writer.join()
             self.assertEqual(failures, [])
-            self.assertTrue(soon(lambda: not differences(one.backing, two.backing)),
-                            differences(one.backing, two.backing))
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing)),
+                            compare(one.backing, two.backing))
 
     @staticmethod
     def hammer(directory, stop, seed):
@@ -284,7 +275,7 @@ class Copy(unittest.TestCase):
             two.follow()
             one.wait_synced()
             room = {name: os.stat(os.path.join(two.backing, name)).st_blocks * 512 for name in ("reserved", "sparse")}
-            self.assertEqual(differences(one.backing, two.backing), [])
+            self.assertEqual(compare(one.backing, two.backing), [])
         self.assertGreaterEqual(room["reserved"], size)
         self.assertLess(room["sparse"], size // 8)
 
@@ -392,7 +383,7 @@ class Acknowledgement(unittest.TestCase):
             one.lead(epoch=4)
             said = two.wait(lambda message: message["is"] == "note" and message["level"] == "C", "refusal")
             self.assertIn("its epoch 4 is over", said["text"])
-            self.assertEqual(tree(two.backing).keys(), {b"."})
+            self.assertEqual(snapshot(two.backing).keys(), {b"."})
 
     def test_without_the_key_nothing_is_taken(self):
         with pair() as (one, two):

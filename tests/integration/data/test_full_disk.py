@@ -9,7 +9,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 sys.path.insert(0, os.path.join(TESTS, "support"))
 from engine_pair import PATIENCE_S, enter_own_namespaces, pair  # noqa: E402
 from test_engine import soon  # noqa: E402
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 DISK_BYTES = 4 * 1024 * 1024
 WRITE_BYTES = 1024 * 1024
@@ -44,8 +44,8 @@ class FullDisk(unittest.TestCase):
             path = os.path.join(one.directory, "large")
             self.assertEqual(self.fill(path, flags)[0], errno.ENOSPC)
             self.assertGreater(os.stat(path).st_size, DISK_BYTES - WRITE_BYTES)
-            self.assertTrue(soon(lambda: not differences(one.backing, two.backing), PATIENCE_S / 2),
-                            differences(one.backing, two.backing))
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing), PATIENCE_S / 2),
+                            compare(one.backing, two.backing))
 
     def test_a_write_that_is_done_in_part(self):
         self.compare(0)
@@ -60,8 +60,8 @@ class FullDisk(unittest.TestCase):
                 with self.assertRaises(OSError):
                     os.posix_fallocate(file.fileno(), 0, 2 * DISK_BYTES)
                 file.write(b"end")
-            self.assertTrue(soon(lambda: not differences(one.backing, two.backing), PATIENCE_S / 2),
-                            differences(one.backing, two.backing))
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing), PATIENCE_S / 2),
+                            compare(one.backing, two.backing))
 
     def test_a_synchronous_write_that_is_done_in_part(self):
         self.compare(os.O_DSYNC)

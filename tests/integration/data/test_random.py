@@ -11,7 +11,7 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
 from engine_pair import enter_own_namespaces, libc, pair  # noqa: E402
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 SEED = int(os.environ.get("CLUSTERAGENT_SEED", "1"))
 FOLDERS, NAMES, THREADS, DEATHS = 3, "abcdef", 4, 3
@@ -107,10 +107,7 @@ class RandomOperations(unittest.TestCase):
     def differences_that_stay(one, two, seconds=15):
         until = time.monotonic() + seconds
         while True:
-            try:
-                found = differences(one.backing, two.backing)
-            except FileNotFoundError:
-                found = ["the replica is still being changed"]
+            found = compare(one.backing, two.backing)
             if not found or time.monotonic() > until:
                 return found
             time.sleep(0.1)

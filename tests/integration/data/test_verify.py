@@ -10,10 +10,10 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import PATIENCE_S, enter_own_namespaces, pair  # noqa: E402
-from test_engine import play, soon, write  # noqa: E402
+from engine_pair import PATIENCE_S, enter_own_namespaces, pair, soon  # noqa: E402
+from test_engine import play, write  # noqa: E402
 from test_random import FOLDERS, work  # noqa: E402
-from tree import differences  # noqa: E402
+from tree import compare  # noqa: E402
 
 LOAD_S = float(os.environ.get("CLUSTERAGENT_VERIFY_LOAD_S", "20"))
 WRITERS = 3
@@ -98,19 +98,47 @@ class Verification(unittest.TestCase):
             alarm = one.wait(lambda said: said["is"] == "note" and said["level"] == "C", "alarm")["text"]
             self.assertIn("differs in 10 places", alarm)
             self.assertIn("clusteragent rfs verify --repair", alarm)
-            self.assertNotEqual(differences(one.backing, two.backing), [])
+            self.assertNotEqual(compare(one.backing, two.backing), [])
 
             result = verify(one, repair=True)
             self.assertGreaterEqual(result["repaired"], 10)
             self.assertEqual(result["differences"], result["repaired"])
-            self.assertTrue(soon(lambda: not differences(one.backing, two.backing, with_holes=False), 5),
-                            differences(one.backing, two.backing, with_holes=False))
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing, without=("data",)), 5),
+                            compare(one.backing, two.backing, without=("data",)))
             self.assertEqual(verify(one)["differences"], 0)
             # What was repaired is the stream's again.
             write(os.path.join(one.directory, "g"), b"later", sync=True)
             os.rename(os.path.join(one.directory, "tree/inner/deep/file"), os.path.join(one.directory, "moved"))
-            self.assertTrue(soon(lambda: not differences(one.backing, two.backing, with_holes=False), 5),
-                            differences(one.backing, two.backing, with_holes=False))
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing, without=("data",)), 5),
+                            compare(one.backing, two.backing, without=("data",)))
+
+    def test_each_directory_and_not_what_is_a_node_s_own(self):
+        with pair(names=("one", "two"), excluded=[{"path": "own"}, {"regex": r"\.pid$"}]) as (one, two):
+            for path in one.backings:
+                os.makedirs(os.path.join(path, "d"))
+                write(os.path.join(path, "file"), b"content" * 30_000)
+            for engine in (one, two):
+                for path in engine.backings:
+                    os.makedirs(os.path.join(path, "own"))
+                    write(os.path.join(path, "own", engine.node), engine.node.encode())
+            start(one, two)
+            for path in two.backings:
+                write(os.path.join(path, "d", "two.pid"), b"2")
+            write(os.path.join(one.directories[1], "d", "one.pid"), b"1")
+            result = verify(one)
+            self.assertEqual((result["state"], result["first"]), ("done", []))
+
+            write(os.path.join(two.backings[0], "extra"), b"not on the primary")
+            write(os.path.join(two.backings[1], "file"), b"!", os.O_WRONLY, 100_000)
+            expected = sorted([(one.seen(one.directories[0]) + "/extra", "on the other node only"),
+                               (one.seen(one.directories[1]) + "/file", "content")])
+            self.assertEqual(found_in(verify(one)), expected)
+            self.assertEqual(verify(one, repair=True)["repaired"], 2)
+            self.assertEqual(verify(one)["differences"], 0)
+            self.assertFalse(os.path.exists(os.path.join(two.backings[0], "extra")))
+            for path in two.backings:
+                self.assertEqual(sorted(os.listdir(os.path.join(path, "own"))), ["node2"])
+                self.assertTrue(os.path.exists(os.path.join(path, "d", "two.pid")))
 
     def test_names_that_somebody_exchanged_are_put_right(self):
         with pair() as (one, two):
@@ -124,8 +152,8 @@ class Verification(unittest.TestCase):
             os.unlink(backing(two, "c too"))
             os.unlink(backing(two, "c"))
             self.assertEqual(verify(one, repair=True)["state"], "done")
-            self.assertTrue(soon(lambda: not differences(one.backing, two.backing), 5),
-                            differences(one.backing, two.backing))
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing), 5),
+                            compare(one.backing, two.backing))
 
     def test_what_the_application_writes_is_no_difference(self):
         with pair() as (one, two):
@@ -184,6 +212,7 @@ class Verification(unittest.TestCase):
             said = one.wait(lambda each: each["is"] == "note" and "ended before its end" in each["text"], "end",
                             PATIENCE_S)
             self.assertIn("the other node is not reached", said["text"])
+            one.wait_behind()
             one.send({"do": "allow_solo"})
             two.start()
             two.follow()

@@ -70,20 +70,18 @@ TEST_F(ModuleFile, loads_a_safekit_file_unchanged) {
 }
 
 TEST_F(ModuleFile, says_what_of_rfs_keeps_it_from_starting) {
-  load_service(R"(<rfs nbremconn="2"><replicated dir="/a"/></rfs><user/>)");
+  load_service(R"(<rfs scripts="on"><replicated dir="/a"/></rfs><user/>)");
   ASSERT_TRUE(module_);
   ASSERT_EQ(module_->start_refusals.size(), 1U);
   EXPECT_EQ(module_->start_refusals[0].element, "rfs");
-  EXPECT_NE(module_->start_refusals[0].message.find("<rfs nbremconn=\"2\"> (line "), std::string::npos);
-  load_service(R"(<rfs><replicated dir="/a"><notreplicated path="x"/></replicated>
-      <replicated dir="/b"/></rfs><user/>)");
-  ASSERT_TRUE(module_);
-  EXPECT_EQ(module_->start_refusals.size(), 2U);
+  EXPECT_NE(module_->start_refusals[0].message.find("<rfs scripts=\"on\"> (line "), std::string::npos);
 }
 
 TEST_F(ModuleFile, starts_with_what_is_built_of_rfs_and_with_defaults_written_out) {
-  load_service(R"(<rfs async="none" acl="off" nbrei="6" locktimeout="30"><flow name="default"/>
-      <replicated dir="/a" mode="read_only"><tocheck path="x"/></replicated></rfs><user/>)");
+  load_service(R"(<rfs async="none" acl="on" nbrei="6" locktimeout="30" reiallowedbw="9"
+      sendtimeout="9" reitimeout="9" acknowledge="write"><flow name="default"/>
+      <replicated dir="/a" mode="read_only"><tocheck path="x"/><notreplicated path="x"/></replicated>
+      <replicated dir="/b"/></rfs><user/>)");
   expect_loaded();
   EXPECT_TRUE(module_->start_refusals.empty());
 }

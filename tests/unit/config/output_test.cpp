@@ -49,10 +49,10 @@ TEST_F(Show, names_the_watchdog_where_one_is_set) {
 }
 
 TEST_F(Show, says_so_when_the_module_cannot_start) {
-  load_service("<rfs mountover=\"on\" acl=\"on\"><replicated dir=\"/d\"/></rfs><user/>");
+  load_service("<rfs mountover=\"on\" scripts=\"on\"><replicated dir=\"/d\"/></rfs><user/>");
   ASSERT_TRUE(module_);
   EXPECT_NE(show(*module_).find("= 2048 KB"), std::string::npos);
-  EXPECT_NE(show(*module_).find("# not startable: <rfs acl=\"on\"> (line"), std::string::npos);
+  EXPECT_NE(show(*module_).find("# not startable: <rfs scripts=\"on\"> (line"), std::string::npos);
   EXPECT_NE(show(*module_).find("; has no effect\n"), std::string::npos);
 }
 

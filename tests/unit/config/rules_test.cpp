@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tests/unit/config/support.hpp"
 
 namespace clusteragent::config::testing {
@@ -163,9 +165,17 @@ TEST_F(Rules, replication_is_typed_now) {
   EXPECT_EQ(directory.excluded[1].regex, R"(.*\.ibd$)");
   EXPECT_TRUE(directory.excluded[1].is_inverted);
   load_rfs(R"(ruzone_blocksize="8388609")", R"(<replicated dir="/d"/>)");
-  expect_one_error("is not a multiple of reipacketsize");
+  expect_one_warning("blocks of 64 KiB are compared here");
   load_rfs("", R"(<replicated dir="/d"><notreplicated/></replicated>)");
   expect_one_error("needs either \"path\" or \"regexpath\"");
+  for (const char* outside : {"/tmp", "../tmp", "a/../../b", "a/.."}) {
+    load_rfs("", fmt::format(R"(<replicated dir="/d"><notreplicated path="{}"/></replicated>)", outside));
+    expect_one_error("leads out of the replicated directory");
+  }
+  load_rfs("", R"(<replicated dir="/d"><notreplicated path="."/></replicated>)");
+  expect_one_error("is the replicated directory itself");
+  load_rfs("", R"(<replicated dir="/d"><notreplicated regexpath="!(a"/></replicated>)");
+  expect_one_error("regexpath");
   load_rfs("", R"(<replicated dir="/d" mode="read_write"/>)");
   expect_one_error("is unknown; allowed: read_only");
 }

@@ -161,8 +161,12 @@ TEST(RenderStatus, shows_a_stranger_on_the_address_refused_frames_and_warnings) 
 TEST(RenderStatus, says_how_the_copies_of_a_mirrored_directory_stand) {
   EXPECT_THAT(render_status(document(), false, 90), Not(HasSubstr("replication")));
   Json status = document();
-  status["replication"] = {{"state", "reintegrating"}, {"bytes_done", 430'000'000}, {"bytes_all", 1'000'000'000}};
+  status["replication"] = {{"state", "reintegrating"},
+                           {"bytes_done", 430'000'000},
+                           {"bytes_all", 1'000'000'000},
+                           {"directories", {"/srv/data", "/srv/logs"}}};
   EXPECT_THAT(render_status(status, false, 140), HasSubstr("reintegrating 43 %, 430 of 1000 MB"));
+  EXPECT_THAT(render_status(status, false, 140), HasSubstr("/srv/data, /srv/logs"));
   status["replication"] = {{"state", "degraded"}};
   EXPECT_THAT(render_status(status, false, 140), HasSubstr("writes are on this node only"));
 }

@@ -109,5 +109,36 @@ TEST(Ledger, abandons_those_who_wait) {
   EXPECT_FALSE(ledger.may_begin_copy());
 }
 
+// The record is about to say that the replica has everything: what was acknowledged without it has to be there, and a
+// write that came behind the end of the copy is on its way only.
+TEST(Ledger, is_synced_once_the_replica_has_what_was_acknowledged_without_it) {
+  Ledger ledger{true};
+  ledger.begin_copy();
+  const Sequence end = ledger.append();
+  ledger.end_copy(end);
+  const Sequence later = ledger.append();
+  EXPECT_TRUE(ledger.may_reply(first, ledger.mark()));
+  EXPECT_FALSE(ledger.copied(end).is_synced);
+  ledger.append();
+  EXPECT_FALSE(ledger.may_reply(second, ledger.mark()));
+  EXPECT_FALSE(ledger.confirmed(end).is_synced);
+  EXPECT_TRUE(ledger.confirmed(later).is_synced);
+  EXPECT_FALSE(ledger.confirmed(later).is_synced);
+}
+
+TEST(Ledger, goes_on_alone_where_the_replica_is_lost_before_it_was_called_synced) {
+  Ledger ledger{true};
+  ledger.begin_copy();
+  const Sequence end = ledger.append();
+  ledger.end_copy(end);
+  ledger.append();
+  EXPECT_FALSE(ledger.copied(end).is_synced);
+  EXPECT_FALSE(ledger.may_reply(first, ledger.mark()));
+  const Outcome lost = ledger.lost();
+  EXPECT_FALSE(lost.is_behind);
+  EXPECT_THAT(lost.released, ElementsAre(first));
+  EXPECT_TRUE(ledger.may_begin_copy());
+}
+
 }  // namespace
 }  // namespace clusteragent::filesync

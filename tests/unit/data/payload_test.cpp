@@ -22,10 +22,19 @@ void expect_whole_or_nothing(const Value& value, Read read) {
 }
 
 TEST(Payload, reads_back_what_it_wrote_and_nothing_less) {
-  expect_whole_or_nothing(Hello{protocol_version, "module", "node1", 7}, unpack_hello);
+  expect_whole_or_nothing(Hello{protocol_version, "module", "node1", 7, {true, {1, 2}, {3, 4}}, "/a, /b"},
+                          unpack_hello);
   expect_whole_or_nothing(link, unpack_new_file);
   expect_whole_or_nothing(AttributeChange{mode_t{0640}, std::pair{1U, 2U}, Times{{3, 4}, {-5, 6}}}, unpack_attributes);
   expect_whole_or_nothing(entry(), unpack_manifest_entry);
+}
+
+TEST(Payload, reads_back_doubts_or_nothing) {
+  const Doubts doubts{{FileId{1}, 2}, {FileId{3}, Doubt::whole}};
+  const Packer packed = pack(std::span{doubts});
+  EXPECT_EQ(unpack_doubts(packed.bytes()), doubts);
+  EXPECT_EQ(unpack_doubts({}), Doubts{});
+  EXPECT_FALSE(unpack_doubts(packed.bytes().first(packed.bytes().size() - 1)));
 }
 
 TEST(Payload, takes_no_name_that_leads_out_of_its_folder) {
@@ -41,7 +50,7 @@ TEST(Payload, takes_no_name_that_leads_out_of_its_folder) {
 }
 
 TEST(Payload, reads_the_version_of_a_hello_that_it_does_not_know) {
-  Hello newer{protocol_version + 1, "module", "node1", 7};
+  Hello newer{protocol_version + 1, "module", "node1", 7, {}, "/a"};
   const auto read = unpack_hello(pack(newer).bytes());
   ASSERT_TRUE(read);
   EXPECT_EQ(read->version, protocol_version + 1);

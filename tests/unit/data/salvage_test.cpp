@@ -6,7 +6,6 @@
 
 #include "agent/data/filesync/salvage/salvage_sets.hpp"
 #include "agent/data/filesync/store/protection.hpp"
-#include "agent/data/filesync/store/seal.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -72,12 +71,12 @@ TEST(SalvageSets, what_is_no_index_is_named) {
 
 TEST(SalvageSets, one_that_nobody_writes_any_more_was_interrupted_and_can_be_dropped) {
   const Folder folder;
-  folder.write("20260101T000000Z/about.json", R"({"state":"writing","why":"w","directory":"/d%20d","files":3})");
+  folder.write("20260101T000000Z/about.json", R"({"state":"writing","why":"w","directories":["/d%20d"],"files":3})");
   folder.write("stray/file", "no set");
   const auto sets = salvage_sets(folder.path);
   ASSERT_EQ(sets.size(), 1U);
   EXPECT_EQ(sets[0].state, "interrupted");
-  EXPECT_EQ(sets[0].directory, "/d d");
+  EXPECT_EQ(sets[0].directories, std::vector<std::string>{"/d d"});
   EXPECT_FALSE(drop_salvage_set(folder.path, "stray").ok());
   EXPECT_FALSE(drop_salvage_set(folder.path, "..").ok());
   EXPECT_TRUE(drop_salvage_set(folder.path, "20260101T000000Z").ok());
@@ -107,11 +106,10 @@ TEST(Protection, of_a_mount_point_and_of_a_name_with_a_blank) {
   EXPECT_FALSE(is_protection(base + "30 20 8:2 /vol /srv/data ro - ext4 /dev/sdb1 ro\n", "/srv/data"));
 }
 
-TEST(Seal, is_read_as_it_was_written) {
-  const Seal seal{3, 1'700'000'000'123'456'789, 0xffff'ffff'ffff'fff0};
-  EXPECT_EQ(seal_from(text_of(seal)), seal);
-  EXPECT_EQ(seal_from("1 2"), std::nullopt);
-  EXPECT_EQ(seal_from("9 1 2 3"), std::nullopt);
+TEST(SalvageNames, of_several_directories_say_which_one) {
+  EXPECT_EQ(salvage_prefix("/srv/data", 1), "");
+  EXPECT_EQ(salvage_prefix("/srv/data", 2), "srv/data/");
+  EXPECT_TRUE(is_inner_path(salvage_prefix("/srv/data", 2) + "file"));
 }
 
 }  // namespace

@@ -13,6 +13,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/base/assert.hpp"
+#include "agent/data/filesync/store/backing.hpp"
+
 namespace clusteragent::filesync {
 namespace {
 
@@ -58,7 +61,7 @@ void Engine::answer(const Waiter& waiter, int error) {
   std::shared_ptr<fuse::Session> session;
   {
     const std::lock_guard lock{mutex_};
-    session = session_;
+    session = mirrors_[waiter.volume].session;
   }
   if (!session) return;
   if (error != 0) return session->reply_error(waiter.request, error);
@@ -72,6 +75,7 @@ ChannelOptions Engine::channel_options() const {
   ChannelOptions channel;
   for (const data::EngineKey& each : options_->keys) channel.keys.push_back({each.identity, each.key});
   channel.silence_limit = options_->silence_limit;
+  channel.send_limit = options_->send_limit;
   return channel;
 }
 
@@ -87,60 +91,111 @@ LeaderEvents Engine::leader_events() {
   return events;
 }
 
-Status Engine::open_directory() {
-  if (root_) return success();
+Status Engine::open_directory(std::size_t at) {
+  const data::EngineDirectory& wanted = options_->directories[at];
+  platform::Fd& root = mirrors_[at].root;
   // Read-write paths for the application alone; what is behind it is reached by this descriptor from now on.
-  root_ = platform::Fd{::open(options_->directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!root_) {
-    return Error{ErrorCode::system, fmt::format("cannot open the replicated directory {}: {}; make it, or mount what "
-                                                "holds it, and start the module again",
-                                                options_->directory, std::strerror(errno))};
+  root = platform::Fd{::open(wanted.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!root) {
+    return Error{ErrorCode::system, fmt::format("cannot open the replicated directory {} on {}: {}; make it, or mount "
+                                                "what holds it, and start the module again",
+                                                wanted.path, options_->node, std::strerror(errno))};
+  }
+  for (const std::string& path : wanted.must_exist) {
+    if (::faccessat(root.number(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    return Error{ErrorCode::system,
+                 fmt::format("{} is missing in {} on {}, and <tocheck> wants it before the directory "
+                             "is used: is its file system mounted?",
+                             path, wanted.path, options_->node)};
   }
   return success();
 }
 
-Status Engine::check_contents() const {
-  for (const std::string& path : options_->must_exist) {
-    if (::faccessat(root_.number(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
-    return Error{ErrorCode::system, fmt::format("{} is missing in {}, and <tocheck> wants it before the directory is "
-                                                "used: is its file system mounted?",
-                                                path, options_->directory)};
+Status Engine::open_directories() {
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    if (const Status opened = open_directory(at); !opened) return opened;
+  }
+  return check_apart();
+}
+
+Status Engine::check_apart() const {
+  for (std::size_t inner = 0; inner < mirrors_.size(); ++inner) {
+    for (std::size_t outer = 0; outer < mirrors_.size(); ++outer) {
+      if (inner == outer || !backing::is_inside(mirrors_[inner].root.number(), mirrors_[outer].root.number())) continue;
+      // The configuration compares paths; where a symbolic link leads is seen here.
+      return Error{ErrorCode::refused,
+                   fmt::format("the replicated directory {} lies in {} on {}: every file can be in one of them only. "
+                               "Name the outer one alone",
+                               options_->directories[inner].path, options_->directories[outer].path, options_->node)};
+    }
   }
   return success();
+}
+
+std::vector<std::string> Engine::prefixes() const {
+  std::vector<std::string> all;
+  for (const data::EngineDirectory& each : options_->directories)
+    all.push_back(options_->directories.size() == 1 ? std::string{} : each.path + "/");
+  return all;
+}
+
+std::vector<Directory> Engine::directories() const {
+  std::vector<Directory> all;
+  for (const Mirror& mirror : mirrors_) all.push_back({mirror.root.number(), &mirror.exclusion});
+  return all;
 }
 
 Status Engine::mount(Stream* stream) {
-  volume_ = std::make_unique<fuse::Volume>(
-      platform::Fd{::openat(root_.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, stream);
-  auto mounted = fuse::Session::mount(options_->directory, "clusteragent-" + options_->module, *volume_);
-  if (!mounted) return mounted.error();
-  const std::lock_guard lock{mutex_};
-  session_ = std::move(*mounted);
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    Mirror& mirror = mirrors_[at];
+    mirror.volume = std::make_unique<fuse::Volume>(
+        static_cast<VolumeNumber>(at),
+        platform::Fd{::openat(mirror.root.number(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream);
+    auto mounted = fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module,
+                                        *mirror.volume, options_->has_acl);
+    if (!mounted) return mounted.error();
+    const std::lock_guard lock{mutex_};
+    mirror.session = std::move(*mounted);
+  }
   return success();
 }
 
 void Engine::let_go() {
-  // The mount first: what mapped files still hold goes into the stream.
-  std::shared_ptr<fuse::Session> session;
-  {
-    const std::lock_guard lock{mutex_};
-    session = session_;
+  // The mounts first: what mapped files still hold goes into the stream.
+  for (const Mirror& mirror : mirrors_) {
+    if (mirror.session) mirror.session->end();
   }
-  if (session) session->end();
   if (leader_) {
     if (!leader_->drain(drain_limit))
       tell({{"is", "note"}, {"level", "C"}, {"text", "the other node did not get the last writes in time"}});
     leader_->stop();
   }
   follower_.reset();
-  {
-    const std::lock_guard lock{mutex_};
-    session_.reset();
+  for (Mirror& mirror : mirrors_) {
+    std::shared_ptr<fuse::Session> session;
+    {
+      const std::lock_guard lock{mutex_};
+      session = std::exchange(mirror.session, nullptr);
+    }
+    session.reset();
+    mirror.volume.reset();
   }
-  session.reset();
-  volume_.reset();
   leader_.reset();
-  root_.reset();
+  journal_.reset();
+  for (Mirror& mirror : mirrors_) mirror.root.reset();
+}
+
+Status Engine::write_to_disk() const {
+  // With async="second" the other node has acknowledged what this one had only in its page cache. From here on the
+  // other one counts as out of date, so its disk is of no help if this node loses its power.
+  for (const Mirror& mirror : mirrors_) {
+    if (::syncfs(mirror.root.number()) == 0) continue;
+    return Error{ErrorCode::system,
+                 fmt::format("cannot write what was replicated in {} to disk: {}; look at that disk, then start the "
+                             "module again",
+                             data::directories_text(*options_), std::strerror(errno))};
+  }
+  return success();
 }
 
 Status Engine::lead(std::uint64_t epoch, bool is_solo) {
@@ -153,13 +208,28 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
     return Error{ErrorCode::refused,
                  fmt::format("the copy of {} on {} is not complete: a reintegration was interrupted. Start the other "
                              "node, which has the data; to use this copy as it is, remove {} first",
-                             options_->directory, options_->node, incomplete_->path())};
+                             data::directories_text(*options_), options_->node, incomplete_->path())};
   }
-  if (const Status opened = reopen_directory(true); !opened) return opened;
-  if (const Status checked = check_contents(); !checked) return checked;
-  LeaderOptions options{options_->module, options_->node,    options_->own_addresses,        options_->peer_addresses,
-                        options_->port,   channel_options(), options_->acknowledges_on_disk, options_->confirm_limit};
-  leader_ = std::make_unique<Leader>(std::move(options), root_.number(), epoch, is_solo, leader_events());
+  if (const Status opened = reopen(true); !opened) return opened;
+  if (const Status kept = write_to_disk(); !kept) return kept;
+  Marks known = own_marks();
+  if (const Status begun = begin_history(); !begun) return begun;
+  LeaderOptions options{options_->module,
+                        options_->node,
+                        data::directories_text(*options_),
+                        options_->own_addresses,
+                        options_->peer_addresses,
+                        options_->port,
+                        channel_options(),
+                        options_->acknowledges_on_disk,
+                        options_->acknowledges_writes,
+                        options_->confirm_limit,
+                        options_->copy_limit,
+                        options_->copy_bytes_per_second,
+                        led_,
+                        journal_};
+  leader_ =
+      std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, std::move(known), leader_events());
   if (const Status mounted = mount(leader_.get()); !mounted) {
     let_go();
     return mounted;
@@ -174,39 +244,54 @@ Status Engine::follow(std::uint64_t epoch, std::uint64_t diverged_epoch) {
     return success();
   }
   let_go();
-  if (const Status opened = reopen_directory(false); !opened) return opened;
+  if (const Status opened = reopen(false); !opened) return opened;
+  const std::shared_ptr<Salvage> salvage = this->salvage(diverged_epoch);
+  // What is kept aside is what differs, whoever changed it: the primary has to compare everything.
+  if (salvage) forget_history();
   FollowerEvents events;
   events.set_consistent = [this](bool is_consistent) {
     if (is_consistent) forget_tampering();
     return incomplete_->set(!is_consistent);
   };
+  events.standing = [this] { return standing(); };
+  events.own_marks = [this] { return own_marks(); };
+  events.set_standing = [this](const Standing& standing) { return set_standing(standing); };
   events.note = leader_events().note;
-  FollowerOptions options{options_->module, options_->node,    options_->own_addresses,
-                          options_->port,   channel_options(), salvage(diverged_epoch)};
-  follower_ = std::make_unique<Follower>(std::move(options), root_.number(), epoch, std::move(events));
+  FollowerOptions options{
+      options_->module,  options_->node, data::directories_text(*options_), options_->own_addresses, options_->port,
+      channel_options(), salvage};
+  follower_ = std::make_unique<Follower>(std::move(options), directories(), epoch, std::move(events));
   Status done = mount(nullptr);
   if (done) done = follower_->start();
   if (!done) let_go();
   return done;
 }
 
-void Engine::release() {
-  const bool was_follower = follower_ != nullptr;
-  if (leader_) forget_tampering();
-  let_go();
-  if (was_follower) close_directory();
+void Engine::configure(const Json& command) {
+  options_ = data::engine_options(command);
+  incomplete_.emplace(options_->state_path, "incomplete");
+  history_.emplace(options_->state_path);
+  await_former_engine();
+  load_verification();
+  load_tampering();
+  mirrors_.resize(options_->directories.size());
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    const data::EngineDirectory& wanted = options_->directories[at];
+    auto exclusion = Exclusion::make(wanted.excluded);
+    // The reader of the configuration has compiled the same expressions.
+    CLUSTERAGENT_ASSERT(exclusion);
+    mirrors_[at].exclusion = std::move(*exclusion);
+    if (!fuse::remove_stale_mount(wanted.path)) continue;
+    tell({{"is", "note"},
+          {"level", "E"},
+          {"text", "removed the mount that a former engine left behind on " + wanted.path}});
+  }
 }
 
 void Engine::carry_out(const Json& command) {
   const std::string what = command.at("do");
   if (what == "configure") {
-    options_ = data::engine_options(command);
-    incomplete_.emplace(options_->state_path, "incomplete");
-    await_former_engine();
-    load_verification();
-    load_tampering();
-    if (fuse::remove_stale_mount(options_->directory))
-      tell({{"is", "note"}, {"level", "E"}, {"text", "removed the mount that a former engine left behind"}});
+    configure(command);
     return;
   }
   if (what == "keys") {
@@ -227,7 +312,7 @@ void Engine::carry_out(const Json& command) {
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
   if (what == "follow") done = follow(command.at("epoch"), command.at("diverged"));
   if (what == "verify") done = verify(command.at("repair"));
-  if (what == "release") release();
+  if (what == "release") close();
   tell({{"is", "finished"},
         {"token", command.at("token")},
         {"ok", static_cast<bool>(done)},
@@ -235,7 +320,8 @@ void Engine::carry_out(const Json& command) {
 }
 
 Json Engine::progress() {
-  Json now = {{"directory", options_->directory}};
+  Json now = {{"directories", Json::array()}};
+  for (const data::EngineDirectory& each : options_->directories) now["directories"].push_back(each.path);
   if (leader_) {
     const CopyProgress copy = leader_->progress();
     now["state"] = text_of(leader_->mode());
@@ -274,11 +360,9 @@ int Engine::run() {
       if (size <= 0) break;
       carry_out(Json::parse(message.data(), message.data() + size));
     }
-    seal_directory();
     if (options_) tell_progress();
   }
-  if (options_) release();
-  seal_directory();
+  if (options_) close();
   return 0;
 }
 

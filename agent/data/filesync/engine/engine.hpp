@@ -1,6 +1,7 @@
 #pragma once
-// Engine: the process that mirrors one directory. Mounts it, leads or follows as the agent says, and tells the agent
-// what came of it. Ends when the agent does: an application without its agent must not go on writing here.
+// Engine: the process that mirrors the directories of one module, in one stream. Mounts them, leads or follows as the
+// agent says, and tells the agent what came of it. Ends when the agent does: an application without its agent must not
+// go on writing here.
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "agent/data/engine_protocol.hpp"
 #include "agent/data/filesync/fuse/volume.hpp"
 #include "agent/data/filesync/replica/follower.hpp"
+#include "agent/data/filesync/store/history_file.hpp"
 #include "agent/data/filesync/store/marker.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
 
@@ -22,23 +24,42 @@ class Engine {
 
  private:
   void carry_out(const data::Json& command);
-  Status open_directory();
+  Status open_directories();
+  Status check_apart() const;
+  Status open_directory(std::size_t at);
+  std::vector<Directory> directories() const;
+  /// What stands before a path of each where somebody reads it: nothing where there is one.
+  std::vector<std::string> prefixes() const;
+  void configure(const data::Json& command);
   Status lead(std::uint64_t epoch, bool is_solo);
   Status follow(std::uint64_t epoch, std::uint64_t diverged_epoch);
   Status mount(Stream* stream);
-  Status check_contents() const;
+  Status write_to_disk() const;
   void let_go();
-  void release();
   ChannelOptions channel_options() const;
   LeaderEvents leader_events();
   void tell(const data::Json& message);
   void tell_progress();
   data::Json progress();
+  void answer(const Waiter& waiter, int error);
+  // engine_history.cpp
+  std::string identity() const;
+  /// Before the first change: names the history that this copy will have, and what is not certain in it.
+  Status begin_history();
+  Standing standing() const;
+  Marks own_marks() const;
+  void lose_journal(const std::string& reason);
+  Status set_standing(const Standing& standing);
+  /// The next copy compares everything.
+  void forget_history();
   // engine_protection.cpp
   void await_former_engine();
-  void close_directory();
-  void seal_directory();
-  Status reopen_directory(bool is_to_lead);
+  /// The module stops: from now on a secondary's directories are read-only, and anybody may write in a primary's.
+  void close();
+  void protect();
+  /// Looks for what was changed since close().
+  Status reopen(bool is_to_lead);
+  void tell_tampering(std::uint64_t count, const std::vector<std::string>& first, bool is_to_lead, bool has_led);
   void load_tampering();
   void forget_tampering();
   // engine_salvage.cpp
@@ -49,21 +70,26 @@ class Engine {
   void keep_verification(const VerifyReport& report);
   void load_verification();
   data::Json verification() const;
-  void answer(const Waiter& waiter, int error);
 
   int socket_;
   std::optional<data::EngineOptions> options_;
   std::optional<Marker> incomplete_;
-  platform::Fd life_;  // locked as long as this process lives
-  platform::Fd root_;
-  std::unique_ptr<fuse::Volume> volume_;
+  std::optional<HistoryFile> history_;
+  struct Mirror {
+    platform::Fd root;
+    Exclusion exclusion;
+    std::unique_ptr<fuse::Volume> volume;
+    std::shared_ptr<fuse::Session> session;  // under mutex_
+  };
+  std::vector<Mirror> mirrors_;  // one a directory, in their order
+  Standing led_;
+  std::shared_ptr<Journal> journal_;  // while leading
   mutable std::mutex mutex_;
-  std::shared_ptr<fuse::Session> session_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
+  platform::Fd life_;  // locked as long as this process lives
   data::Json told_;
-  data::Json tampered_;     // what was changed while nothing ran, until it is dealt with; guarded by mutex_
-  bool owes_seal_ = false;  // closed, and the answer to the agent comes first
+  data::Json tampered_;  // what was changed while nothing ran, until it is dealt with; guarded by mutex_
   data::Json salvaged_;
   std::int64_t salvage_changed_ns_ = 0;
   bool is_salvaging_ = false;

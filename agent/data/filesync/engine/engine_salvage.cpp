@@ -34,8 +34,10 @@ std::shared_ptr<Salvage> Engine::salvage(std::uint64_t diverged_epoch) {
     const Status kept = keep_file(options_->state_path, salvaged_name, std::to_string(diverged_epoch));
     if (!kept) tell({{"is", "note"}, {"level", "E"}, {"text", kept.error().message}});
   };
-  SalvageOptions options{options_->state_path + "/salvage", options_->directory, why, options_->salvage_bytes_max};
-  return std::make_shared<Salvage>(std::move(options), root_.number(), std::move(events));
+  SalvageOptions options{options_->state_path + "/salvage", {}, why, options_->salvage_bytes_max};
+  for (std::size_t at = 0; at < mirrors_.size(); ++at)
+    options.directories.push_back({options_->directories[at].path, mirrors_[at].root.number()});
+  return std::make_shared<Salvage>(std::move(options), std::move(events));
 }
 
 data::Json Engine::salvaged() {

@@ -18,7 +18,7 @@ Status Engine::verify(bool repairs) {
                              "ask there",
                              options_->node)};
   }
-  return leader_->verify(repairs);
+  return leader_->verify(repairs, prefixes());
 }
 
 void Engine::keep_verification(const VerifyReport& report) {
@@ -31,7 +31,7 @@ void Engine::keep_verification(const VerifyReport& report) {
   }
   const bool is_alarm = report.differences > 0;
   const std::string level = is_alarm ? "C" : report.state == VerifyState::ended ? "E" : "I";
-  tell({{"is", "note"}, {"level", level}, {"text", summary_of(report, options_->directory)}});
+  tell({{"is", "note"}, {"level", level}, {"text", summary_of(report, data::directories_text(*options_))}});
   if (!kept)
     tell({{"is", "note"},
           {"level", "E"},

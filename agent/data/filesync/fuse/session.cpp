@@ -48,7 +48,7 @@ struct Buffer {
 }  // namespace
 
 Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, const std::string& source,
-                                                Handler& handler) {
+                                                Handler& handler, bool has_acl) {
   platform::Fd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
   if (!device) {
     return Error{ErrorCode::system,
@@ -59,7 +59,7 @@ Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, co
   if (::mount(source.c_str(), directory.c_str(), file_system_type, MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
     return Error{ErrorCode::system, fmt::format("cannot mount over {}: {}", directory, std::strerror(errno))};
   }
-  std::shared_ptr<Session> session{new Session{directory, std::move(device), handler}};
+  std::shared_ptr<Session> session{new Session{directory, std::move(device), handler, has_acl}};
   static const bool is_interruptible = let_signal_interrupt();
   CLUSTERAGENT_ASSERT(is_interruptible);
   session->running_ = workers_count;
@@ -115,7 +115,8 @@ void Session::begin(const fuse_in_header& head, const fuse_init_in& offered) {
   // Not FUSE_WRITEBACK_CACHE: it would lose the order in which the application wrote.
   const std::uint64_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS |
                                FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_MAX_PAGES | FUSE_INIT_EXT |
-                               FUSE_HANDLE_KILLPRIV_V2 | direct_io_allow_mmap;
+                               FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT | direct_io_allow_mmap |
+                               (has_acl_ ? FUSE_POSIX_ACL | FUSE_DONT_MASK : 0);
   const std::uint64_t granted = wanted & kernel;
   fuse_init_out out{};
   out.major = FUSE_KERNEL_VERSION;

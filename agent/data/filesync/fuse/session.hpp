@@ -48,8 +48,9 @@ class Handler {
 class Session {
  public:
   /// `source` stands in /proc/mounts. Blocks until the kernel has the mount.
+  /// `has_acl`: the kernel checks access control lists, and leaves the umask to the handler.
   static Result<std::shared_ptr<Session>> mount(const std::string& directory, const std::string& source,
-                                                Handler& handler);
+                                                Handler& handler, bool has_acl);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -67,8 +68,8 @@ class Session {
   void reply_error(std::uint64_t request, int error);
 
  private:
-  Session(std::string directory, platform::Fd device, Handler& handler)
-      : directory_{std::move(directory)}, device_{std::move(device)}, handler_{handler} {}
+  Session(std::string directory, platform::Fd device, Handler& handler, bool has_acl)
+      : directory_{std::move(directory)}, device_{std::move(device)}, handler_{handler}, has_acl_{has_acl} {}
   void serve();
   bool take_request(std::byte* buffer, std::size_t bytes);
   void begin(const fuse_in_header& head, const fuse_init_in& offered);
@@ -77,6 +78,7 @@ class Session {
   std::shared_mutex closing_;
   platform::Fd device_;
   Handler& handler_;
+  const bool has_acl_;
   std::atomic<bool> is_over_ = false;
   std::atomic<unsigned> running_ = 0;
   std::vector<std::thread> workers_;

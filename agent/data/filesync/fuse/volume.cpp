@@ -11,6 +11,9 @@
 namespace clusteragent::filesync::fuse {
 namespace {
 
+// Newer than the header of Debian 12 (kernel 6.6).
+constexpr std::uint32_t fuse_statx = 52;
+
 // Nobody else changes the backing of a primary: what the kernel was told stays true until it asks for a change.
 constexpr std::uint64_t cached_on_primary_s = 3600;
 
@@ -23,8 +26,11 @@ std::uint32_t device_number(dev_t device) {
 
 }  // namespace
 
-Volume::Volume(platform::Fd root, Stream* stream)
-    : nodes_{std::move(root)}, stream_{stream}, cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
+Volume::Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream)
+    : nodes_{number, std::move(root)},
+      exclusion_{exclusion},
+      stream_{stream},
+      cached_s_{stream != nullptr ? cached_on_primary_s : 0} {}
 
 bool Volume::changes(const Request& request) {
   switch (request.head.opcode) {
@@ -41,6 +47,7 @@ bool Volume::changes(const Request& request) {
     case FUSE_SETXATTR:
     case FUSE_REMOVEXATTR:
     case FUSE_CREATE:
+    case FUSE_TMPFILE:
     case FUSE_FALLOCATE:
       return true;
     case FUSE_OPEN:
@@ -66,6 +73,8 @@ Volume::Method Volume::method_of(std::uint32_t opcode) {
                                                                  {FUSE_RENAME2, &Volume::rename_with_flags},
                                                                  {FUSE_LINK, &Volume::hard_link},
                                                                  {FUSE_CREATE, &Volume::create},
+                                                                 {FUSE_TMPFILE, &Volume::create_unnamed},
+                                                                 {fuse_statx, &Volume::get_more_attributes},
                                                                  {FUSE_OPEN, &Volume::open},
                                                                  {FUSE_READ, &Volume::read},
                                                                  {FUSE_WRITE, &Volume::write},
@@ -103,9 +112,21 @@ int Volume::handle(Session& session, const Request& request) {
   return error;
 }
 
+void Volume::announce(const Node& node, const Head& head, std::span<const std::byte> payload) {
+  if (!node.is_local) stream_->announce(head, payload);
+}
+
+void Volume::record(const Node& node, const Head& head, std::span<const std::byte> payload) {
+  if (!node.is_local) stream_->record(head, payload);
+}
+
+void Volume::doubt(const Node& node) {
+  if (!node.is_local) stream_->doubt(node.id);
+}
+
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {
   const auto narrow = [](auto value) { return static_cast<std::uint32_t>(value); };
-  out.ino = id.value();
+  out.ino = inode_of(id);
   out.size = static_cast<std::uint64_t>(of.st_size);
   out.blocks = static_cast<std::uint64_t>(of.st_blocks);
   out.atime = static_cast<std::uint64_t>(of.st_atim.tv_sec);
@@ -124,7 +145,7 @@ void fill_attributes(fuse_attr& out, const struct stat& of, FileId id) {
 
 fuse_entry_out Volume::entry_of(const Node& node, const struct stat& of) const {
   fuse_entry_out out{};
-  out.nodeid = node.id.value();
+  out.nodeid = inode_of(node.id);
   out.entry_valid = cached_s_;
   out.attr_valid = cached_s_;
   fill_attributes(out.attr, of, node.id);

@@ -2,10 +2,14 @@
 // Volume: the replicated directory as the kernel's requests see it. Each request is done on the backing file system
 // and, where it changes something, recorded in the stream under the same lock. On the secondary nothing may change.
 //
-// Ownership: of the root's descriptor; the stream must outlive it. Threads: handle() from any number at once.
-// Errors: the backing file system's, as they are.
+// What is not replicated (`exclusion`) is done here and not recorded. A file is one or the other for life: what would
+// make it the other, a rename or a link across that border, is refused as if between two file systems (EXDEV).
+//
+// Ownership: of the root's descriptor; the stream and the exclusion must outlive it. Threads: handle() from any number
+// at once. Errors: the backing file system's, as they are.
 #include "agent/data/filesync/fuse/node_table.hpp"
 #include "agent/data/filesync/fuse/session.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 
@@ -21,10 +25,9 @@ struct OpenFile {
 class Volume : public Handler {
  public:
   /// No stream: the volume is read-only, and the kernel keeps nothing of it, because it changes without its knowing.
-  Volume(platform::Fd root, Stream* stream);
+  Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream);
 
   int handle(Session& session, const Request& request) override;
-  NodeRef find(FileId id) { return nodes_.find(id); }
 
  private:
   using Method = int (Volume::*)(Session&, const Request&);
@@ -35,16 +38,18 @@ class Volume : public Handler {
   int lookup(Session& session, const Request& request);
   int forget(Session& session, const Request& request);
   int forget_many(Session& session, const Request& request);
-  int make_node(Session& session, const Request& request);
-  int make_folder(Session& session, const Request& request);
-  int make_link(Session& session, const Request& request);
-  int create(Session& session, const Request& request);
   int hard_link(Session& session, const Request& request);
   int unlink(Session& session, const Request& request);
   int remove_folder(Session& session, const Request& request);
   int rename(Session& session, const Request& request);
   int rename_with_flags(Session& session, const Request& request);
   int read_link(Session& session, const Request& request);
+  // volume_new.cpp
+  int make_node(Session& session, const Request& request);
+  int make_folder(Session& session, const Request& request);
+  int make_link(Session& session, const Request& request);
+  int create(Session& session, const Request& request);
+  int create_unnamed(Session& session, const Request& request);
   // volume_data.cpp
   int open(Session& session, const Request& request);
   int release(Session& session, const Request& request);
@@ -56,6 +61,7 @@ class Volume : public Handler {
   int seek(Session& session, const Request& request);
   // volume_attributes.cpp
   int get_attributes(Session& session, const Request& request);
+  int get_more_attributes(Session& session, const Request& request);
   int set_attributes(Session& session, const Request& request);
   int file_system(Session& session, const Request& request);
   int set_xattr(Session& session, const Request& request);
@@ -69,23 +75,44 @@ class Volume : public Handler {
   int read_folder_plus(Session& session, const Request& request);
   int list(Session& session, const Request& request, bool with_attributes);
 
+  NodeRef node_of(std::uint64_t number) { return nodes_.find(file_of(nodes_.volume(), number)); }
+  NodeRef node_of(const Request& request) { return node_of(request.head.nodeid); }
   /// Who stands in a folder now, known to the kernel from then on.
   int enter(const Node& folder, const std::string& name, fuse_entry_out& out);
   fuse_entry_out entry_of(const Node& node, const struct stat& of) const;
-  int make(Session& session, const Request& request, NewFile file);
-  int make_under_lock(const Request& request, NewFile file, fuse_entry_out& entry);
+  int make(Session& session, const Request& request, NewFile file, std::uint32_t umask);
+  int make_under_lock(const Request& request, NewFile file, std::uint32_t umask, fuse_entry_out& entry);
+  static int settle_owner(const Node& folder, std::uint32_t umask, NewFile& file);
+  struct Created;
+  int open_new(const NodeRef& node, std::uint32_t flags, Created& out);
   int remove(Session& session, const Request& request, bool is_folder);
-  int rename_to(Session& session, const Request& request, FileId to, unsigned flags, const char* names);
-  int change(FileId file, int node, const AttributeChange& change);
-  int sync(Session& session, const Request& request, const platform::Fd& file);
   /// After an operation that failed and may have been done in part.
   void record_size(const OpenFile& opened);
+  int record_whiteout(const Node& folder, const std::string& name);
+  int rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names);
+  int change(const Node& node, const AttributeChange& change);
+  int sync(Session& session, const Request& request, const OpenFile& opened);
   int resize(const Node& node, const fuse_setattr_in& in);
   int strip_privileges(const Node& node);
   std::uint32_t open_flags() const;
+  int strip_group(const Node& node);
   void gone(const NodeRef& node);
+  /// As of the stream, unless the file is this node's own.
+  void announce(const Node& node, const Head& head, std::span<const std::byte> payload = {});
+  void record(const Node& node, const Head& head, std::span<const std::byte> payload = {});
+  void doubt(const Node& node);
+  // volume_border.cpp
+  /// Whether a name in that folder is, or would be, this node's own.
+  bool is_local(const Node& folder, const std::string& name, bool is_folder) const;
+  /// The same of one that is there.
+  bool is_local_now(const Node& folder, const std::string& name) const;
+  std::string path_in(const Node& folder, const std::string& name) const;
+  /// Whether what stands under the one name may stand under the other as well.
+  int may_rename(const Node& from, const std::string& name, const Node& to, const std::string& new_name) const;
+  bool changes_side(int node, const std::string& from, const std::string& to, bool is_folder) const;
 
   NodeTable nodes_;
+  const Exclusion& exclusion_;
   Stream* stream_;
   std::uint64_t cached_s_;  // how long the kernel may keep what it was told
 };

@@ -34,7 +34,7 @@ std::optional<Times> times_of(const fuse_setattr_in& in) {
 }  // namespace
 
 int Volume::get_attributes(Session& session, const Request& request) {
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   struct stat of {};
   if (const int error = backing::stat_of(node->path.number(), of); error != 0) return error;
@@ -45,18 +45,51 @@ int Volume::get_attributes(Session& session, const Request& request) {
   return 0;
 }
 
-int Volume::change(FileId file, int node, const AttributeChange& change) {
-  if (const int error = backing::apply(node, change); error != 0) return error;
+int Volume::get_more_attributes(Session& session, const Request& request) {
+  // As fuse_statx_in and fuse_statx_out of newer headers; what the latter ends with is laid out as struct statx.
+  struct In {
+    std::uint32_t getattr_flags, reserved;
+    std::uint64_t handle;
+    std::uint32_t flags, mask;
+  };
+  struct Out {
+    std::uint64_t valid_s = 0;
+    std::uint32_t valid_ns = 0, flags = 0;
+    std::array<std::uint64_t, 2> spare{};
+    struct statx of {};
+  } out;
+  static_assert(sizeof(In) == 24 && sizeof(Out) == 288);
+  const NodeRef node = node_of(request);
+  if (!node) return ESTALE;
+  constexpr int how = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW;
+  if (::statx(node->path.number(), "", how, request.as<In>().mask, &out.of) != 0) return errno;
+  out.valid_s = cached_s_;
+  out.of.stx_ino = inode_of(node->id);
+  session.reply(request.head, out);
+  return 0;
+}
+
+int Volume::change(const Node& node, const AttributeChange& change) {
+  if (const int error = backing::apply(node.path.number(), change); error != 0) return error;
   AttributeChange exact = change;
   if (change.times) {
     // "Now" is this node's now on both.
     struct stat of {};
-    if (const int error = backing::stat_of(node, of); error != 0) return error;
+    if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
     exact.times = Times{of.st_atim, of.st_mtim};
   }
   const Packer packed = pack(exact);
-  stream_->record({.op = Op::attributes, .file = file}, packed.bytes());
+  record(node, {.op = Op::attributes, .file = node.id}, packed.bytes());
   return 0;
+}
+
+int Volume::strip_group(const Node& node) {
+  struct stat of {};
+  if (const int error = backing::stat_of(node.path.number(), of); error != 0) return error;
+  if ((of.st_mode & S_ISGID) == 0) return 0;
+  AttributeChange stripped;
+  stripped.mode = of.st_mode & 07777U & ~static_cast<mode_t>(S_ISGID);
+  return change(node, stripped);
 }
 
 int Volume::strip_privileges(const Node& node) {
@@ -66,12 +99,12 @@ int Volume::strip_privileges(const Node& node) {
   if ((of.st_mode & S_ISUID) != 0 || gives_group) {
     AttributeChange stripped;
     stripped.mode = of.st_mode & 07777U & ~static_cast<mode_t>(S_ISUID | (gives_group ? S_ISGID : 0));
-    if (const int error = change(node.id, node.path.number(), stripped); error != 0) return error;
+    if (const int error = change(node, stripped); error != 0) return error;
   }
   const std::string capability = "security.capability";
   if (backing::remove_xattr(node.path.number(), capability) == 0) {
     const Packer packed = pack_name(capability);
-    stream_->record({.op = Op::xattr_remove, .file = node.id}, packed.bytes());
+    record(node, {.op = Op::xattr_remove, .file = node.id}, packed.bytes());
   }
   return 0;
 }
@@ -80,14 +113,17 @@ int Volume::resize(const Node& node, const fuse_setattr_in& in) {
   const bool is_open = has(in, FATTR_FH);
   const platform::Fd own = is_open ? platform::Fd{} : backing::reopen(node.path.number(), O_WRONLY);
   const int file = is_open ? reinterpret_cast<OpenFile*>(in.fh)->file.number() : own.number();
-  if (file < 0 || ::ftruncate(file, static_cast<off_t>(in.size)) != 0) return errno;
-  stream_->record({.op = Op::truncate, .file = node.id, .offset = in.size});
+  if (file < 0) return errno;
+  const Head head{.op = Op::truncate, .file = node.id, .offset = in.size};
+  announce(node, head);
+  if (::ftruncate(file, static_cast<off_t>(in.size)) != 0) return errno;
+  record(node, head);
   return 0;
 }
 
 int Volume::set_attributes(Session& session, const Request& request) {
   const auto& in = request.as<fuse_setattr_in>();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   AttributeChange wanted;
   if (has(in, FATTR_MODE)) wanted.mode = in.mode & 07777U;
@@ -105,7 +141,7 @@ int Volume::set_attributes(Session& session, const Request& request) {
     }
     if (has(in, FATTR_KILL_SUIDGID)) strip_privileges(*node);
     if (wanted != AttributeChange{}) {
-      if (const int error = change(node->id, node->path.number(), wanted); error != 0) return error;
+      if (const int error = change(*node, wanted); error != 0) return error;
     }
   }
   return get_attributes(session, request);
@@ -113,7 +149,7 @@ int Volume::set_attributes(Session& session, const Request& request) {
 
 int Volume::file_system(Session& session, const Request& request) {
   struct statvfs of {};
-  const NodeRef root = nodes_.find(root_id);
+  const NodeRef root = node_of(root_inode);
   if (::fstatvfs(root->path.number(), &of) != 0) return errno;
   fuse_statfs_out out{};
   out.st.blocks = of.f_blocks;
@@ -129,11 +165,10 @@ int Volume::file_system(Session& session, const Request& request) {
 }
 
 int Volume::set_xattr(Session& session, const Request& request) {
-  // Without FUSE_SETXATTR_EXT the structure ends after its flags.
   const auto& in = request.as<fuse_setxattr_in>();
-  const std::string name = request.text(FUSE_COMPAT_SETXATTR_IN_SIZE);
-  const std::string value{request.text(FUSE_COMPAT_SETXATTR_IN_SIZE + name.size() + 1), in.size};
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const std::string name = request.text(sizeof in);
+  const std::string value{request.text(sizeof in + name.size() + 1), in.size};
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   {
     const auto shared = stream_->gate.shared();
@@ -141,7 +176,11 @@ int Volume::set_xattr(Session& session, const Request& request) {
     const int error = backing::set_xattr(node->path.number(), name, value, static_cast<int>(in.flags));
     if (error != 0) return error;
     const Packer packed = pack_names(name, value);
-    stream_->record({.op = Op::xattr_set, .file = node->id}, packed.bytes());
+    record(*node, {.op = Op::xattr_set, .file = node->id}, packed.bytes());
+    // Who sets a list and is not in the group: the kernel knows who, and this process may everything.
+    if ((in.setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID) != 0) {
+      if (const int stripped = strip_group(*node); stripped != 0) return stripped;
+    }
   }
   session.reply_empty(request.head.unique);
   return 0;
@@ -149,14 +188,14 @@ int Volume::set_xattr(Session& session, const Request& request) {
 
 int Volume::remove_xattr(Session& session, const Request& request) {
   const std::string name = request.text();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
     if (const int error = backing::remove_xattr(node->path.number(), name); error != 0) return error;
     const Packer packed = pack_name(name);
-    stream_->record({.op = Op::xattr_remove, .file = node->id}, packed.bytes());
+    record(*node, {.op = Op::xattr_remove, .file = node->id}, packed.bytes());
   }
   session.reply_empty(request.head.unique);
   return 0;
@@ -181,7 +220,7 @@ int reply_xattr(Session& session, const Request& request, std::uint32_t room, ss
 
 int Volume::get_xattr(Session& session, const Request& request) {
   const auto& in = request.as<fuse_getxattr_in>();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   std::string value(in.size, '\0');
   const std::string path = backing::path_of(node->path.number());
@@ -191,7 +230,7 @@ int Volume::get_xattr(Session& session, const Request& request) {
 
 int Volume::list_xattrs(Session& session, const Request& request) {
   const auto& in = request.as<fuse_getxattr_in>();
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   std::string names(in.size, '\0');
   const ssize_t size = ::listxattr(backing::path_of(node->path.number()).c_str(), names.data(), names.size());

@@ -20,13 +20,13 @@ constexpr int not_for_backing = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
 }  // namespace
 
 std::uint32_t Volume::open_flags() const {
-  // A replica's files change without the kernel's knowing: nothing of them is kept. On the primary, writes past the page
-  // cache need no order of the kernel's: each takes the lock of its file here.
+  // A replica's files change without the kernel's knowing: nothing of them is kept. On the primary, writes past the
+  // page cache need no order of the kernel's: each takes the lock of its file here.
   return stream_ == nullptr ? FOPEN_DIRECT_IO : FOPEN_KEEP_CACHE | FOPEN_PARALLEL_DIRECT_WRITES;
 }
 
 int Volume::open(Session& session, const Request& request) {
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   const int flags = static_cast<int>(request.as<fuse_open_in>().flags);
   auto opened = std::make_unique<OpenFile>();
@@ -66,54 +66,62 @@ int Volume::write(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const Head head{.op = Op::write, .file = opened.node->id, .offset = in.offset};
+    announce(*opened.node, head, data);
     const int error = backing::write_at(opened.file.number(), data, in.offset, written);
     // A disk that ran full took a part of it: that is in the file, and the application is told so (write(2)).
+    if (error != 0) doubt(*opened.node);
     if (written == 0 && error != 0) return error;
-    stream_->record({.op = Op::write, .file = opened.node->id, .offset = in.offset}, data.first(written));
+    record(*opened.node, head, data.first(written));
     if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
       strip_privileges(*opened.node);
     }
   }
   stream_->touched(opened.node);
-  const bool is_promise = opened.is_synchronous || (in.flags & O_DSYNC) != 0;
   const auto size = static_cast<std::uint32_t>(written);
-  if (is_promise && !stream_->may_reply({request.head.unique, size}, stream_->mark())) return 0;
+  const bool is_asked = opened.is_synchronous || (in.flags & O_DSYNC) != 0 || stream_->acknowledges_writes();
+  const bool is_promise = is_asked && !opened.node->is_local;
+  if (is_promise && !stream_->may_reply({request.head.unique, size, nodes_.volume()}, stream_->mark())) return 0;
   fuse_write_out out{};
   out.size = size;
   session.reply(request.head, out);
   return 0;
 }
 
-int Volume::sync(Session& session, const Request& request, const platform::Fd& file) {
+int Volume::sync(Session& session, const Request& request, const OpenFile& opened) {
   const bool is_data_only = (request.as<fuse_fsync_in>().fsync_flags & FUSE_FSYNC_FDATASYNC) != 0;
+  // What is this node's own the other one need not have.
+  const bool is_shared = stream_ != nullptr && !opened.node->is_local;
   Mark needed;
-  if (stream_ != nullptr) {
+  if (is_shared) {
     if (stream_->acknowledges_on_disk()) {
       const auto shared = stream_->gate.shared();
-      stream_->record({.op = Op::sync, .file = FileId{request.head.nodeid}});
+      stream_->record({.op = Op::sync, .file = opened.node->id});
     }
     // Before the own disk is asked: what comes later need not be waited for, and the other disk works meanwhile.
     needed = stream_->mark();
     stream_->flush();
   }
-  if ((is_data_only ? ::fdatasync(file.number()) : ::fsync(file.number())) != 0) return errno;
-  if (stream_ != nullptr && !stream_->may_reply({request.head.unique, {}}, needed)) return 0;
+  if ((is_data_only ? ::fdatasync(opened.file.number()) : ::fsync(opened.file.number())) != 0) return errno;
+  if (is_shared && !stream_->may_reply({request.head.unique, {}, nodes_.volume()}, needed)) return 0;
   session.reply_empty(request.head.unique);
   return 0;
 }
 
 int Volume::fsync(Session& session, const Request& request) {
-  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
+  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh));
 }
 
 int Volume::fsync_folder(Session& session, const Request& request) {
-  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh).file);
+  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh));
 }
 
 void Volume::record_size(const OpenFile& opened) {
   struct stat of {};
   if (::fstat(opened.file.number(), &of) != 0) return;
-  stream_->record({.op = Op::truncate, .file = opened.node->id, .offset = static_cast<std::uint64_t>(of.st_size)});
+  const Head head{.op = Op::truncate, .file = opened.node->id, .offset = static_cast<std::uint64_t>(of.st_size)};
+  announce(*opened.node, head);
+  record(*opened.node, head);
 }
 
 int Volume::allocate(Session& session, const Request& request) {
@@ -122,18 +130,21 @@ int Volume::allocate(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
+    const Head head{.op = Op::allocate,
+                    .flags = static_cast<std::uint16_t>(in.mode),
+                    .file = opened.node->id,
+                    .offset = in.offset,
+                    .extra = in.length};
+    announce(*opened.node, head);
     const int code = ::fallocate(opened.file.number(), static_cast<int>(in.mode), static_cast<off_t>(in.offset),
                                  static_cast<off_t>(in.length));
     if (code != 0) {
       const int error = errno;
       record_size(opened);
+      doubt(*opened.node);
       return error;
     }
-    stream_->record({.op = Op::allocate,
-                     .flags = static_cast<std::uint16_t>(in.mode),
-                     .file = opened.node->id,
-                     .offset = in.offset,
-                     .extra = in.length});
+    record(*opened.node, head);
   }
   stream_->touched(opened.node);
   session.reply_empty(request.head.unique);

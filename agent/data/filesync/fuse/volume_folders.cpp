@@ -61,7 +61,7 @@ fuse_dirent dirent_of(const Entry& entry) {
 }  // namespace
 
 int Volume::open_folder(Session& session, const Request& request) {
-  const NodeRef node = nodes_.find(FileId{request.head.nodeid});
+  const NodeRef node = node_of(request);
   if (!node) return ESTALE;
   auto opened = std::make_unique<OpenFile>();
   opened->node = node;

@@ -12,6 +12,7 @@ void Ledger::begin_copy() {
   connection_++;
   last_ = confirmed_ = Sequence{};
   copy_end_.reset();
+  synced_at_.reset();
 }
 
 Sequence Ledger::append() {
@@ -34,6 +35,7 @@ Outcome Ledger::confirmed(Sequence applied) {
   if (!is_streaming() || applied > last_) return outcome;
   confirmed_ = std::max(confirmed_, applied);
   if (mode_ != Mode::both) return outcome;
+  outcome.is_synced = became_synced();
   const auto end = waiters_.upper_bound(confirmed_);
   for (auto at = waiters_.begin(); at != end; ++at) outcome.released.push_back(at->second);
   waiters_.erase(waiters_.begin(), end);
@@ -44,13 +46,25 @@ Outcome Ledger::copied(Sequence copy_end) {
   Outcome outcome;
   if (mode_ != Mode::copying || copy_end_ != copy_end) return outcome;
   mode_ = Mode::both;
-  outcome.is_synced = true;
+  confirmed_ = std::max(confirmed_, copy_end);
+  synced_at_ = last_;
+  outcome.is_synced = became_synced();
   return outcome;
+}
+
+bool Ledger::became_synced() {
+  if (!synced_at_ || confirmed_ < *synced_at_) return false;
+  synced_at_.reset();
+  return true;
 }
 
 Outcome Ledger::lost() {
   Outcome outcome;
-  if (mode_ == Mode::copying) mode_ = Mode::solo;
+  if (mode_ == Mode::copying || synced_at_) {
+    mode_ = Mode::solo;
+    outcome.released = release_all();
+  }
+  synced_at_.reset();
   if (mode_ == Mode::both) {
     mode_ = Mode::waiting;
     outcome.is_behind = true;
@@ -68,6 +82,7 @@ Outcome Ledger::allow_solo() {
 
 std::vector<Waiter> Ledger::abandon() {
   mode_ = Mode::waiting;
+  synced_at_.reset();
   return release_all();
 }
 

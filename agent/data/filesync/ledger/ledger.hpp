@@ -24,6 +24,7 @@ enum class Mode : std::uint8_t {
 struct Waiter {
   std::uint64_t request = 0;             // FUSE's number of it
   std::optional<std::uint32_t> written;  // what a write says; nothing: the reply is empty
+  VolumeNumber volume = 0;               // whose request it is
   friend bool operator==(const Waiter&, const Waiter&) = default;
 };
 
@@ -63,8 +64,10 @@ class Ledger {
   bool may_reply(const Waiter& waiter, Mark needed);
 
   Outcome confirmed(Sequence applied);
-  /// The replica answers copy_end; an answer to an older one says nothing.
+  /// The replica answers copy_end; an answer to an older one says nothing. From now on replies wait for it; synced is
+  /// said, now or by confirmed(), once it has all that was acknowledged without it.
   Outcome copied(Sequence copy_end);
+  /// Before synced was said the record is as it was, and this node goes on alone.
   Outcome lost();
   /// The narrow set is on record.
   Outcome allow_solo();
@@ -73,12 +76,16 @@ class Ledger {
 
  private:
   std::vector<Waiter> release_all();
+  bool became_synced();
 
   Mode mode_;
   std::uint64_t connection_ = 0;
   Sequence last_;
   Sequence confirmed_;
   std::optional<Sequence> copy_end_;
+  // The copy has ended; the replica is on record as out of date until it has this as well: what came behind the end of
+  // the copy was acknowledged without it.
+  std::optional<Sequence> synced_at_;
   std::multimap<Sequence, Waiter> waiters_;
 };
 

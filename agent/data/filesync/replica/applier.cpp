@@ -15,6 +15,8 @@
 namespace clusteragent::filesync {
 namespace {
 
+// A payload of 1 MiB.
+constexpr std::size_t doubts_a_frame = 65536;
 const std::string malformed = "an operation of the stream is malformed";
 
 std::string told(const char* what, const std::string& name, int error) {
@@ -28,9 +30,12 @@ std::string told(const char* what, int error) {
 }  // namespace
 
 std::string Applier::apply(const Head& head, std::span<const std::byte> payload) {
-  if (head.sequence != Sequence{applied_.value() + 1}) return "the stream has a gap";
-  std::string problem = dispatch(head, payload);
-  if (problem.empty()) applied_ = head.sequence;
+  const Duty duty = intake_.duty_of(head.op, head.sequence);
+  if (duty == Duty::refuse) return "the stream has a gap";
+  std::string problem = duty == Duty::begin_copy ? begin_manifest(head)
+                        : duty == Duty::end_copy ? end_copy(head)
+                                                 : dispatch(head, payload);
+  if (problem.empty()) intake_.done(head.op);
   return problem;
 }
 
@@ -39,22 +44,18 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
   if (Checker::knows(head.op)) return checker_.handle(head, payload);
   switch (head.op) {
     case Op::create:
+    case Op::create_unnamed:
     case Op::link:
     case Op::remove:
     case Op::rename:
       return apply_name(head, payload);
-    case Op::manifest_begin:
-      return begin_manifest();
-    case Op::manifest_entry: {
-      auto entry = unpack_manifest_entry(payload);
-      if (!entry) return malformed;
-      manifest_.push_back(std::move(*entry));
-      return {};
-    }
+    case Op::manifest_entry:
+      return add_to_manifest(head, payload);
     case Op::manifest_end:
       return end_manifest();
-    case Op::copy_end:
-      return end_copy(head);
+    case Op::checkpoint:
+      duties_.flush(head.sequence);
+      return {};
     case Op::hashes:
       return compare(head, payload);
     case Op::drop:
@@ -67,9 +68,16 @@ std::string Applier::dispatch(const Head& head, std::span<const std::byte> paylo
 
 std::string Applier::create(const Head& head, std::span<const std::byte> payload) {
   const auto folder = files_.find(FileId{head.offset});
-  const auto file = unpack_new_file(payload);
+  const bool is_unnamed = head.op == Op::create_unnamed;
+  const auto file = is_unnamed ? unpack_unnamed_file(payload) : unpack_new_file(payload);
   if (!file || folder == files_.end()) return malformed;
   const int into = folder->second.node();
+  if (is_unnamed) {
+    platform::Fd unnamed = backing::make_unnamed(into, *file);
+    if (!unnamed) return told("cannot make a file without a name", errno);
+    files_.insert_or_assign(head.file, ReplicaFile{std::move(unnamed)});
+    return {};
+  }
   if (const int error = backing::make(into, *file); error != 0) return told("cannot make", file->name, error);
   platform::Fd node = backing::open_node(into, file->name);
   if (!node) return told("cannot open", file->name, errno);
@@ -78,23 +86,38 @@ std::string Applier::create(const Head& head, std::span<const std::byte> payload
 }
 
 std::string Applier::apply_name(const Head& head, std::span<const std::byte> payload) {
-  if (head.op == Op::create) return create(head, payload);
+  if (head.op == Op::create || head.op == Op::create_unnamed) return create(head, payload);
   const auto folder = files_.find(FileId{head.offset});
   if (folder == files_.end()) return malformed;
   const int here = folder->second.node();
-  if (head.op == Op::rename) {
-    const auto names = unpack_names(payload);
-    const auto to = files_.find(FileId{head.extra});
-    if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
-    return told("cannot rename", names->first,
-                backing::rename(here, names->first, to->second.node(), names->second, head.flags));
-  }
+  if (head.op == Op::rename) return rename(head, here, payload);
   const auto name = unpack_name(payload);
   if (!name || !is_file_name(*name)) return malformed;
-  if (head.op == Op::remove) return told("cannot remove", *name, backing::remove(here, *name, head.flags != 0));
+  if (head.op == Op::remove) {
+    const int error = backing::remove(here, *name, head.flags != 0);
+    return clears(error, folder->first, here, *name) ? std::string{} : told("cannot remove", *name, error);
+  }
   const auto file = files_.find(head.file);
-  if (file == files_.end()) return malformed;
+  if (file == files_.end())
+    return fmt::format("\"{}\" is the first name of a file that had none when the copy began; the next copy has it",
+                       *name);
   return told("cannot link", *name, backing::link(file->second.node(), here, *name));
+}
+
+std::string Applier::rename(const Head& head, int from, std::span<const std::byte> payload) {
+  const auto names = unpack_names(payload);
+  const auto to = files_.find(FileId{head.extra});
+  if (!names || to == files_.end() || !is_file_name(names->first) || !is_file_name(names->second)) return malformed;
+  const int into = to->second.node();
+  int error = backing::rename(from, names->first, into, names->second, head.flags);
+  if (clears(error, to->first, into, names->second))
+    error = backing::rename(from, names->first, into, names->second, head.flags);
+  return told("cannot rename", names->first, error);
+}
+
+bool Applier::clears(int error, FileId folder, int node, const std::string& name) const {
+  return error == ENOTEMPTY && !directories_[volume_of(folder)].exclusion->is_empty() &&
+         backing::remove_tree(node, name) == 0;
 }
 
 std::string Applier::apply_data(const Head& head, std::span<const std::byte> payload) {
@@ -142,20 +165,60 @@ std::string Applier::apply_data(const Head& head, std::span<const std::byte> pay
   }
 }
 
-std::string Applier::begin_manifest() {
-  manifest_.clear();
+std::string Applier::begin_manifest(const Head& head) {
+  for (auto& manifest : manifests_) manifest.clear();
+  is_difference_known_ = head.flags != 0;
   if (duties_.salvage != nullptr) {
     // Keeping takes time, in which nothing is confirmed: the primary is told that this node is alive.
-    duties_.salvage->begin([this] { duties_.answer({.op = Op::ack, .sequence = applied_}, {}); });
+    duties_.salvage->begin([this] { duties_.answer({.op = Op::ack, .sequence = applied()}, {}); });
   }
-  const Status marked = duties_.set_consistent(false);
+  Status marked = duties_.set_consistent(false);
+  // What the primary remembers of changes since is of use only to a copy that has its history.
+  const bool is_kept = is_difference_known_ && duties_.has_history_of_primary();
+  own_marks_ = is_difference_known_ ? duties_.own_marks() : Marks{};
+  if (marked && !is_kept) marked = duties_.set_history_of_primary(false);
   return marked ? std::string{} : marked.error().message;
 }
 
+std::string Applier::add_to_manifest(const Head& head, std::span<const std::byte> payload) {
+  auto entry = unpack_manifest_entry(payload);
+  if (!entry || volume_of(entry->file) >= manifests_.size()) return malformed;
+  entry->is_certain = is_difference_known_ && head.flags != 0;
+  manifests_[volume_of(entry->file)].push_back(std::move(*entry));
+  return {};
+}
+
 std::string Applier::end_manifest() {
-  std::string problem = make_equal(root_, manifest_, files_, duties_.salvage);
-  manifest_ = {};
+  std::vector<Adoption> adoptions(directories_.size());
+  Doubts doubts;
+  for (std::size_t at = 0; is_difference_known_ && at < directories_.size(); ++at) {
+    adoptions[at] = adopt(directories_[at].root, static_cast<VolumeNumber>(at), manifests_[at], own_marks_);
+    doubts.insert(doubts.end(), adoptions[at].doubts.begin(), adoptions[at].doubts.end());
+  }
+  std::string problem = is_difference_known_ ? tell_doubts(doubts) : std::string{};
+  files_.clear();
+  for (std::size_t at = 0; problem.empty() && at < directories_.size(); ++at) {
+    problem = make_equal(directories_[at], static_cast<VolumeNumber>(at), manifests_[at], adoptions[at], files_,
+                         duties_.salvage);
+    manifests_[at] = {};
+  }
+  own_marks_.clear();
   return problem;
+}
+
+std::string Applier::tell_doubts(const Doubts& doubts) {
+  // The primary learns of these for this connection alone: were the copy interrupted, the next one would not.
+  if (!doubts.empty()) {
+    if (const Status marked = duties_.set_history_of_primary(false); !marked) return marked.error().message;
+  }
+  std::size_t at = 0;
+  do {
+    const auto part = std::span{doubts}.subspan(at, std::min(doubts_a_frame, doubts.size() - at));
+    at += part.size();
+    const Packer packed = pack(part);
+    duties_.answer({.op = Op::adopted, .flags = std::uint16_t{at == doubts.size()}}, packed.bytes());
+  } while (at < doubts.size());
+  return {};
 }
 
 std::string Applier::compare(const Head& head, std::span<const std::byte> payload) {
@@ -187,7 +250,10 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 
 std::string Applier::end_copy(const Head& head) {
   if (duties_.salvage != nullptr) duties_.salvage->end();
-  if (::syncfs(root_) != 0) return told("cannot write the copy to disk", errno);
+  for (const Directory& directory : directories_) {
+    if (::syncfs(directory.root) != 0) return told("cannot write the copy to disk", errno);
+  }
+  if (const Status marked = duties_.set_history_of_primary(true); !marked) return marked.error().message;
   if (const Status marked = duties_.set_consistent(true); !marked) return marked.error().message;
   duties_.answer({.op = Op::copied, .sequence = head.sequence}, {});
   return {};

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "agent/base/result.hpp"
+#include "agent/data/filesync/ledger/intake.hpp"
 #include "agent/data/filesync/replica/checker.hpp"
 #include "agent/data/filesync/replica/tree.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
@@ -22,17 +23,25 @@ class Salvage;
 struct ApplierDuties {
   /// On disk when it returns: whether the directory is a state that the primary had.
   std::function<Status(bool)> set_consistent;
+  /// This copy is of the history that the primary goes on with.
+  std::function<bool()> has_history_of_primary;
+  /// On disk when it returns: it is (true), or nothing is known (false).
+  std::function<Status(bool)> set_history_of_primary;
+  /// What this node changed itself, by its own numbers, where the primary counts on it.
+  std::function<Marks()> own_marks;
   std::function<void(const Head&, std::span<const std::byte>)> answer;
   Salvage* salvage = nullptr;  // gets what a copy overwrites; null: nothing is kept
+  /// Answered with `durable` later.
+  std::function<void(Sequence)> flush;
 };
 
 class Applier {
  public:
-  /// `root` is the backing directory.
-  Applier(int root, ApplierDuties duties) : root_{root}, duties_{std::move(duties)} {}
+  Applier(std::vector<Directory> directories, ApplierDuties duties)
+      : directories_{std::move(directories)}, duties_{std::move(duties)}, manifests_(directories_.size()) {}
 
   std::string apply(const Head& head, std::span<const std::byte> payload);
-  Sequence applied() const { return applied_; }
+  Sequence applied() const { return intake_.applied(); }
 
  private:
   std::string dispatch(const Head& head, std::span<const std::byte> payload);
@@ -40,17 +49,24 @@ class Applier {
   std::string apply_data(const Head& head, std::span<const std::byte> payload);
   std::string create(const Head& head, std::span<const std::byte> payload);
   std::string compare(const Head& head, std::span<const std::byte> payload);
-  std::string begin_manifest();
+  std::string begin_manifest(const Head& head);
+  std::string rename(const Head& head, int from, std::span<const std::byte> payload);
+  /// What this node kept for itself in a folder goes with the folder.
+  bool clears(int error, FileId folder, int node, const std::string& name) const;
+  std::string add_to_manifest(const Head& head, std::span<const std::byte> payload);
   std::string end_manifest();
+  std::string tell_doubts(const Doubts& doubts);
   std::string end_copy(const Head& head);
 
-  int root_;
+  std::vector<Directory> directories_;
   ApplierDuties duties_;
-  Sequence applied_;
-  std::vector<ManifestEntry> manifest_;
+  Intake intake_;
+  bool is_difference_known_ = false;
+  std::vector<std::vector<ManifestEntry>> manifests_;  // one a directory
+  Marks own_marks_;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
-  Checker checker_{files_, duties_.answer};
+  Checker checker_{directories_, files_, duties_.answer};
 };
 
 }  // namespace clusteragent::filesync

@@ -82,13 +82,21 @@ std::string Checker::check_names(const Head& head, std::span<const std::byte> pa
   if (head.flags != 0) return {};
   const auto folder = files_.find(head.file);
   NamesAnswer answer;
-  if (folder != files_.end()) answer = compare_folder(folder->second.node());
+  if (folder != files_.end()) answer = compare_folder(directories_[volume_of(folder->first)], folder->second.node());
   names_.clear();
   reply(head, pack(answer).bytes());
   return {};
 }
 
-NamesAnswer Checker::compare_folder(int folder) const {
+bool Checker::is_excluded(const Directory& directory, int folder, const std::string& name) {
+  if (directory.exclusion->is_empty()) return false;
+  struct stat of {};
+  if (::fstatat(folder, name.c_str(), &of, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  const std::string path = backing::path_below(directory.root, folder);
+  return directory.exclusion->excludes(path.empty() ? name : path + "/" + name, S_ISDIR(of.st_mode));
+}
+
+NamesAnswer Checker::compare_folder(const Directory& directory, int folder) const {
   NamesAnswer answer;
   const auto tell = [&answer](NameFault fault, const std::string& name) {
     if (++answer.count <= faulty_names_max) answer.first.push_back({fault, name});
@@ -107,7 +115,7 @@ NamesAnswer Checker::compare_folder(int folder) const {
     if (!is_known || of.st_ino != found->second) tell(NameFault::other_file, name);
   }
   for (const auto& [name, inode] : here) {
-    if (!names_.contains(name)) tell(NameFault::extra, name);
+    if (!names_.contains(name) && !is_excluded(directory, folder, name)) tell(NameFault::extra, name);
   }
   return answer;
 }

@@ -18,7 +18,9 @@ namespace clusteragent::filesync {
 class Checker {
  public:
   using Answer = std::function<void(const Head&, std::span<const std::byte>)>;
-  Checker(ReplicaFiles& files, Answer answer) : files_{files}, answer_{std::move(answer)} {}
+  /// The directories are those of the Applier, by their numbers.
+  Checker(const std::vector<Directory>& directories, ReplicaFiles& files, Answer answer)
+      : directories_{directories}, files_{files}, answer_{std::move(answer)} {}
 
   static bool knows(Op op);
   std::string handle(const Head& head, std::span<const std::byte> payload);
@@ -31,8 +33,10 @@ class Checker {
   std::vector<std::uint32_t> blocks_not_zero(const Head& head, int file);
   std::string repair(const Head& head, std::span<const std::byte> payload);
   void reply(const Head& head, std::span<const std::byte> payload);
-  NamesAnswer compare_folder(int folder) const;
+  NamesAnswer compare_folder(const Directory& directory, int folder) const;
+  static bool is_excluded(const Directory& directory, int folder, const std::string& name);
 
+  const std::vector<Directory>& directories_;
   ReplicaFiles& files_;
   Answer answer_;
   std::map<std::string, FileId> names_;  // of the folder in question, as far as they have come

@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <cstring>
+
 #include "agent/data/filesync/wire/psk.hpp"
 
 namespace clusteragent::filesync {
@@ -17,9 +19,10 @@ constexpr std::size_t operations_an_ack = 64;
 
 }  // namespace
 
-Follower::Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events)
+Follower::Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch,
+                   FollowerEvents events)
     : options_{std::move(options)},
-      root_{root},
+      directories_{std::move(directories)},
       epoch_{epoch},
       events_{std::move(events)},
       stop_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
@@ -122,12 +125,17 @@ void Follower::greet(Channel& channel, std::span<const std::byte> payload) {
   if (hello->module != options_.module)
     return refuse(channel,
                   fmt::format("it mirrors module {}, {} follows {}", hello->module, options_.node, options_.module));
+  if (hello->directories != options_.directories)
+    return refuse(channel, fmt::format("it mirrors {}, {} follows {}: make <rfs> of the module the same on both nodes",
+                                       hello->directories, options_.node, options_.directories));
   if (hello->epoch < epoch_)
     return refuse(channel,
                   fmt::format("its epoch {} is over, {} follows epoch {}", hello->epoch, options_.node, epoch_.load()));
   is_greeted_ = true;
   is_connected_ = true;
-  const Packer welcome = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+  history_ = hello->standing.history;
+  const Packer welcome =
+      pack(Hello{protocol_version, options_.module, options_.node, epoch_, events_.standing(), options_.directories});
   channel.send({.op = Op::welcome}, welcome.bytes());
 }
 
@@ -147,11 +155,36 @@ bool Follower::has_room() {
   return queued_bytes_ < received_bytes_max;
 }
 
+void Follower::fail(Channel& channel, const std::string& problem) {
+  events_.note('C', "cannot follow the primary: " + problem);
+  channel.send({.op = Op::failure}, std::as_bytes(std::span{problem}));
+  ending_turns_ = 2;
+  channel.wake();
+}
+
+ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
+  ApplierDuties duties;
+  duties.set_consistent = events_.set_consistent;
+  duties.has_history_of_primary = [this] {
+    const Standing own = events_.standing();
+    return !own.has_led && own.history && own.history == history_;
+  };
+  duties.set_history_of_primary = [this](bool has) {
+    return events_.set_standing(has ? Standing{false, history_, {}} : Standing{});
+  };
+  duties.own_marks = events_.own_marks;
+  duties.answer = [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); };
+  duties.salvage = options_.salvage.get();
+  duties.flush = [&flusher](Sequence sequence) { flusher.ask(sequence); };
+  return duties;
+}
+
 void Follower::apply_all(Channel& channel) {
-  Applier applier{root_,
-                  {events_.set_consistent,
-                   [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); },
-                   options_.salvage.get()}};
+  Flusher flusher{directories_, [this, &channel](Sequence sequence, int error) {
+                    if (error != 0) return fail(channel, fmt::format("cannot write to disk: {}", std::strerror(error)));
+                    channel.send({.op = Op::durable, .sequence = sequence}, {});
+                  }};
+  Applier applier{directories_, duties(channel, flusher)};
   std::string problem;
   for (;;) {
     std::deque<Frame> taken;
@@ -170,10 +203,7 @@ void Follower::apply_all(Channel& channel) {
       if (!problem.empty()) break;
       problem = applier.apply(frame.head, frame.payload);
       if (!problem.empty()) {
-        events_.note('C', "cannot follow the primary: " + problem);
-        channel.send({.op = Op::failure}, std::as_bytes(std::span{problem}));
-        ending_turns_ = 2;
-        channel.wake();
+        fail(channel, problem);
       } else if (++since_ack >= operations_an_ack) {
         since_ack = 0;
         channel.send({.op = Op::ack, .sequence = applier.applied()}, {});

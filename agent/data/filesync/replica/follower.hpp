@@ -2,13 +2,14 @@
 // Follower: the replica's side: listens for the primary, takes its stream, and lets the Applier do it. One connection
 // at a time reads the network, one thread applies, so that a slow disk does not look like a dead node.
 //
-// Ownership: of its threads; `root` and the callbacks must outlive it. Threads: public methods from one thread.
-// stop() returns when what had been received is applied.
+// Ownership: of its threads; what is in `directories` and the callbacks must outlive it. Threads: public methods from
+// one thread. stop() returns when what had been received is applied.
 #include <condition_variable>
 #include <deque>
 #include <thread>
 
 #include "agent/data/filesync/replica/applier.hpp"
+#include "agent/data/filesync/replica/flusher.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 
 namespace clusteragent::filesync {
@@ -16,6 +17,7 @@ namespace clusteragent::filesync {
 struct FollowerOptions {
   std::string module;
   std::string node;
+  std::string directories;  // as the leader has them
   std::vector<std::string> addresses;
   std::uint16_t port = 0;
   ChannelOptions channel;
@@ -24,12 +26,17 @@ struct FollowerOptions {
 
 struct FollowerEvents {
   std::function<Status(bool)> set_consistent;
+  std::function<Standing()> standing;
+  /// What this node changed since it began the history of its standing.
+  std::function<Marks()> own_marks;
+  /// Of no history: nothing is known.
+  std::function<Status(const Standing&)> set_standing;
   std::function<void(char level, const std::string& text)> note;
 };
 
 class Follower {
  public:
-  Follower(FollowerOptions options, int root, std::uint64_t epoch, FollowerEvents events);
+  Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch, FollowerEvents events);
   ~Follower();
 
   Status start();
@@ -52,10 +59,12 @@ class Follower {
   void refuse(Channel& channel, const std::string& reason);
   void take(Channel& channel, const Head& head, std::span<const std::byte> payload);
   void apply_all(Channel& channel);
+  void fail(Channel& channel, const std::string& problem);
+  ApplierDuties duties(Channel& channel, Flusher& flusher);
   bool has_room();
 
   FollowerOptions options_;
-  int root_;
+  std::vector<Directory> directories_;
   std::atomic<std::uint64_t> epoch_;
   FollowerEvents events_;
   std::vector<platform::Fd> listeners_;
@@ -68,6 +77,7 @@ class Follower {
   bool is_over_ = false;  // of one connection: no more frames come
   std::weak_ptr<Channel> channel_;
   bool is_greeted_ = false;
+  HistoryId history_;                  // of the primary that is connected
   std::atomic<int> ending_turns_ = 0;  // after a good-bye: closed once that is sent
   std::atomic<bool> is_stopping_ = false;
   std::atomic<bool> is_connected_ = false;

@@ -20,23 +20,25 @@ constexpr mode_t permission_bits = 07777;
 
 class Equalizer {
  public:
-  Equalizer(const std::vector<ManifestEntry>& manifest, ReplicaFiles& files, Salvage* salvage = nullptr)
-      : files_{files}, salvage_{salvage} {
+  Equalizer(const Exclusion& exclusion, const std::vector<ManifestEntry>& manifest, const Adoption& adoption,
+            ReplicaFiles& files, Salvage* salvage = nullptr)
+      : exclusion_{exclusion}, reserved_{adoption.reserved}, files_{files}, salvage_{salvage} {
     for (const ManifestEntry& entry : manifest) inside_[entry.folder].push_back(&entry);
   }
 
-  int folder(FileId id, int node) {
+  /// `path` is that of the folder, with a slash behind it; the directory's own is empty.
+  int folder(FileId id, int node, const std::string& path) {
     std::vector<std::string> here;
     if (const int error = backing::names_in(node, here); error != 0) return failed("the folder", error);
     std::set<std::string> wanted;
     for (const ManifestEntry* entry : inside_[id]) wanted.insert(entry->made.name);
     for (const std::string& name : here) {
-      if (wanted.contains(name)) continue;
+      if (wanted.contains(name) || is_kept(node, name, path)) continue;
       if (salvage_ != nullptr) salvage_->removing(node, name);
       if (const int error = backing::remove_tree(node, name); error != 0) return failed(name, error);
     }
     for (const ManifestEntry* entry : inside_[id]) {
-      if (const int error = settle(node, *entry); error != 0) return failed(entry->made.name, error);
+      if (const int error = settle(node, *entry, path); error != 0) return failed(entry->made.name, error);
     }
     return 0;
   }
@@ -79,14 +81,22 @@ class Equalizer {
     return 0;
   }
 
-  int settle(int folder_node, const ManifestEntry& entry) {
+  bool is_kept(int folder_node, const std::string& name, const std::string& path) const {
+    if (exclusion_.is_empty()) return false;
+    const platform::Fd node = backing::open_node(folder_node, name);
+    struct stat of {};
+    return node && backing::stat_of(node.number(), of) == 0 && exclusion_.excludes(path + name, S_ISDIR(of.st_mode));
+  }
+
+  int settle(int folder_node, const ManifestEntry& entry, const std::string& path) {
     const auto known = files_.find(entry.file);
     if (known != files_.end()) {
       if (salvage_ != nullptr) keep_other(folder_node, entry.made.name, known->second.node());
       return another_name(folder_node, entry, known->second.node());
     }
     if (const int error = settle_name(folder_node, entry); error != 0) return error;
-    return S_ISDIR(entry.made.mode) ? folder(entry.file, files_[entry.file].node()) : 0;
+    if (!S_ISDIR(entry.made.mode)) return 0;
+    return folder(entry.file, files_[entry.file].node(), path + entry.made.name + "/");
   }
 
   // What is in it stays where it is a folder.
@@ -117,6 +127,8 @@ class Equalizer {
     struct stat of {};
     if (backing::stat_of(node, of) != 0 || ((of.st_mode ^ entry.made.mode) & S_IFMT) != 0) return false;
     if (adopted_.contains(of.st_ino)) return false;
+    const auto reserved = reserved_.find(of.st_ino);
+    if (reserved != reserved_.end() && reserved->second != entry.file) return false;
     if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) return true;
     if (!S_ISLNK(of.st_mode)) return of.st_rdev == entry.made.device;
     std::string target;
@@ -146,7 +158,8 @@ class Equalizer {
   void keep_apart(FileId file) {
     for (const auto& [id, known] : files_) {
       struct stat of {};
-      if (id != file && backing::stat_of(known.node(), of) == 0) adopted_.insert(of.st_ino);
+      if (id != file && volume_of(id) == volume_of(file) && backing::stat_of(known.node(), of) == 0)
+        adopted_.insert(of.st_ino);
     }
   }
 
@@ -159,6 +172,8 @@ class Equalizer {
     if (of.st_ino != there.st_ino) salvage_->removing(folder_node, name);
   }
 
+  const Exclusion& exclusion_;
+  const std::map<ino_t, FileId>& reserved_;
   ReplicaFiles& files_;
   Salvage* salvage_;
   std::map<FileId, std::vector<const ManifestEntry*>> inside_;
@@ -180,12 +195,16 @@ int make_entry_equal(ReplicaFile& file, const ManifestEntry& entry) {
     const int contents = file.contents();
     if (contents < 0 || ::ftruncate(contents, static_cast<off_t>(entry.size)) != 0) return errno;
   }
+  const Exclusion nothing;
+  const Adoption nobody;
   ReplicaFiles none;
-  return Equalizer{{}, none}.attributes(file.node(), entry);
+  return Equalizer{nothing, {}, nobody, none}.attributes(file.node(), entry);
 }
 
 int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files) {
-  Equalizer equalizer{{}, files};
+  const Exclusion nothing;
+  const Adoption nobody;
+  Equalizer equalizer{nothing, {}, nobody, files};
   struct stat of {};
   const auto known = files.find(entry.file);
   const bool is_alive = known != files.end() && backing::stat_of(known->second.node(), of) == 0 && of.st_nlink > 0 &&
@@ -195,16 +214,16 @@ int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files)
   return equalizer.settle_name(folder, entry);
 }
 
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files, Salvage* salvage) {
-  files.clear();
-  if (manifest.empty() || manifest.front().file != root_id) return "the list of files is not complete";
-  platform::Fd node{::openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
+                       const Adoption& adoption, ReplicaFiles& files, Salvage* salvage) {
+  if (manifest.empty() || manifest.front().file != root_of(number)) return "the list of files is not complete";
+  platform::Fd node{::openat(directory.root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!node) return fmt::format("cannot open the directory: {}", std::strerror(errno));
-  const int number = node.number();
-  files.emplace(root_id, ReplicaFile{std::move(node)});
-  Equalizer equalizer{manifest, files, salvage};
-  int error = equalizer.attributes(number, manifest.front());
-  if (error == 0) error = equalizer.folder(root_id, number);
+  const int folder = node.number();
+  files.emplace(root_of(number), ReplicaFile{std::move(node)});
+  Equalizer equalizer{*directory.exclusion, manifest, adoption, files, salvage};
+  int error = equalizer.attributes(folder, manifest.front());
+  if (error == 0) error = equalizer.folder(root_of(number), folder, "");
   return error == 0 ? std::string{} : fmt::format("\"{}\": {}", equalizer.place(), std::strerror(error));
 }
 

@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/data/filesync/replica/adoption.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
 
@@ -31,7 +33,9 @@ int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files)
 /// One file under whatever names: owner, mode, size, extended attributes. Errors: errno.
 int make_entry_equal(ReplicaFile& file, const ManifestEntry& entry);
 
+/// One directory; its files are added. What of it is not replicated stays, as long as the folder does that it is in.
 /// `salvage`: gets what is about to be lost; may be null. Errors: text for the operator.
-std::string make_equal(int root, const std::vector<ManifestEntry>& manifest, ReplicaFiles& files, Salvage* salvage);
+std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
+                       const Adoption& adoption, ReplicaFiles& files, Salvage* salvage);
 
 }  // namespace clusteragent::filesync

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -75,7 +76,10 @@ class Extraction {
 
   Result<Extracted> run(const std::vector<SalvagedFile>& files) {
     set_ = Fd{::open(wish_.set.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    present_ = Fd{::open(wish_.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    for (const std::string& each : wish_.directories) {
+      present_.push_back(
+          {salvage_prefix(each, wish_.directories.size()), Fd{::open(each.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}});
+    }
     for (const SalvagedFile& file : files) {
       const bool is_wanted = wish_.path.empty() || file.path == wish_.path || is_inside(file.path, wish_.path);
       if (!is_wanted) continue;
@@ -152,8 +156,11 @@ class Extraction {
   }
 
   int copy_present(const SalvagedFile& file, int to) {
-    const auto [folder_path, name] = split(file.path);
-    const Fd folder = present_ ? open_folder(present_.number(), folder_path, false) : Fd{};
+    const auto own = std::find_if(present_.begin(), present_.end(),
+                                  [&file](const auto& each) { return file.path.starts_with(each.prefix); });
+    const std::string below = own == present_.end() ? std::string{} : file.path.substr(own->prefix.size());
+    const auto [folder_path, name] = split(below);
+    const Fd folder = own == present_.end() || !own->root ? Fd{} : open_folder(own->root.number(), folder_path, false);
     const Fd present{folder ? ::openat(folder.number(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
                             : -1};
     struct stat of {};
@@ -181,7 +188,11 @@ class Extraction {
   const ExtractWish& wish_;
   Fd target_;
   Fd set_;
-  Fd present_;
+  struct Present {
+    std::string prefix;
+    Fd root;
+  };
+  std::vector<Present> present_;
   Extracted done_;
 };
 
@@ -195,13 +206,15 @@ Result<Extracted> extract_salvage(const ExtractWish& wish) {
                                 ? std::string::npos
                                 : wish.target.rfind('/', wish.target.find_last_not_of('/'));
   const std::string parent = slash == std::string::npos ? "." : wish.target.substr(0, slash + 1);
-  const std::string directory = resolved(wish.directory);
-  for (const std::string& place : {resolved(wish.target), resolved(parent)}) {
-    if (!place.empty() && is_inside(place, directory)) {
+  const std::string target_place = resolved(wish.target);
+  const std::string parent_place = resolved(parent);
+  for (const std::string& each : wish.directories) {
+    const std::string directory = resolved(each);
+    if (is_inside(target_place, directory) || is_inside(parent_place, directory)) {
       return Error{ErrorCode::refused,
                    fmt::format("{} is inside the replicated directory {}: extract elsewhere, compare, and copy what is "
                                "needed into the application",
-                               wish.target, wish.directory)};
+                               wish.target, each)};
     }
   }
   if (::mkdir(wish.target.c_str(), 0700) != 0 && errno != EEXIST) return failure("make", wish.target, errno);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <limits.h>
 #include <linux/falloc.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -32,19 +31,6 @@ using Json = nlohmann::json;
 constexpr std::uint64_t free_bytes_min = 64 * 1024 * 1024;
 constexpr std::chrono::seconds breath_interval{1};
 
-/// Of what `node` stands for, below the directory; empty: it has no name any more.
-std::string path_below(int root, int node) {
-  const auto path_of = [](int descriptor) {
-    std::string path(PATH_MAX, '\0');
-    const ssize_t size = ::readlink(backing::path_of(descriptor).c_str(), path.data(), path.size());
-    path.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-    return path;
-  };
-  const std::string above = path_of(root) + "/";
-  const std::string path = path_of(node);
-  return path.starts_with(above) ? path.substr(above.size()) : std::string{};
-}
-
 std::string index_line(const SalvagedFile& file) {
   Json xattrs = Json::object();
   for (const auto& [name, value] : file.xattrs) xattrs[escaped(name)] = escaped(value);
@@ -61,8 +47,8 @@ std::string index_line(const SalvagedFile& file) {
 
 }  // namespace
 
-Salvage::Salvage(SalvageOptions options, int root, SalvageEvents events)
-    : options_{std::move(options)}, root_{root}, events_{std::move(events)} {}
+Salvage::Salvage(SalvageOptions options, SalvageEvents events)
+    : options_{std::move(options)}, events_{std::move(events)} {}
 
 Salvage::~Salvage() {
   if (!name_.empty() && !is_over_) write_about("interrupted");
@@ -84,9 +70,17 @@ void Salvage::begin(std::function<void()> breathe) {
   is_copying_ = true;
 }
 
+std::string Salvage::path_of(int node) const {
+  for (const SalvagedDirectory& each : options_.directories) {
+    const std::string path = backing::path_below(each.root, node);
+    if (!path.empty()) return salvage_prefix(each.path, options_.directories.size()) + path;
+  }
+  return {};
+}
+
 SalvagedFile Salvage::facts_of(int node, const struct stat& of) const {
   SalvagedFile facts;
-  facts.path = path_below(root_, node);
+  facts.path = path_of(node);
   facts.mode = of.st_mode;
   facts.owner = of.st_uid;
   facts.group = of.st_gid;
@@ -106,7 +100,7 @@ void Salvage::adopted(FileId file, int node) {
   struct stat of {};
   if (!is_copying_ || backing::stat_of(node, of) != 0 || !S_ISREG(of.st_mode)) return;
   originals_[file].facts = facts_of(node, of);
-  adopted_.emplace(of.st_ino, file);
+  adopted_.emplace(place_of(of), file);
 }
 
 void Salvage::removing(int folder, const std::string& name) {
@@ -118,19 +112,19 @@ void Salvage::removing(int folder, const std::string& name) {
 void Salvage::remove_node(int node) {
   struct stat of {};
   if (backing::stat_of(node, of) != 0) return;
-  if (const auto known = adopted_.find(of.st_ino); known != adopted_.end())
+  if (const auto known = adopted_.find(place_of(of)); known != adopted_.end())
     return keep(originals_[known->second], node);
   Original gone;
   gone.facts = facts_of(node, of);
   if (S_ISREG(of.st_mode)) {
     // One content, however many names of it go.
-    if (const auto former = removed_.find(of.st_ino); former != removed_.end()) {
+    if (const auto former = removed_.find(place_of(of)); former != removed_.end()) {
       gone.facts.data = former->second;
       gone.facts.is_whole = true;
       return write_file(gone.facts);
     }
     keep(gone, node);
-    removed_.emplace(of.st_ino, gone.facts.data);
+    removed_.emplace(place_of(of), gone.facts.data);
     return;
   }
   write_file(gone.facts);
@@ -155,7 +149,7 @@ void Salvage::replaced_name(FileId folder, const std::string& name, ReplicaFiles
   struct stat of {};
   if (!node || backing::stat_of(node.number(), of) != 0 || of.st_nlink > 1) return;
   // What was made since the copy began is the primary's.
-  const auto known = adopted_.find(of.st_ino);
+  const auto known = adopted_.find(place_of(of));
   if (known != adopted_.end()) keep(originals_[known->second], node.number());
 }
 
@@ -356,8 +350,10 @@ void Salvage::write_file(const SalvagedFile& file) {
 }
 
 void Salvage::write_about(const char* state) {
+  Json directories = Json::array();
+  for (const SalvagedDirectory& each : options_.directories) directories.push_back(escaped(each.path));
   const Json about = {{"state", state},      {"why", options_.why},
-                      {"files", files_},     {"directory", escaped(options_.directory)},
+                      {"files", files_},     {"directories", std::move(directories)},
                       {"begun_s", begun_s_}, {"problem", problem_}};
   const Status kept =
       keep_file(set_path(), salvage_about_name, about.dump(-1, ' ', false, Json::error_handler_t::replace));

@@ -13,9 +13,11 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "agent/base/time.hpp"
@@ -26,9 +28,14 @@ namespace clusteragent::filesync {
 
 inline constexpr std::uint64_t whole_file_bytes_max = 256 * 1024 * 1024;
 
+struct SalvagedDirectory {
+  std::string path;
+  int root = -1;  // outlives the Salvage
+};
+
 struct SalvageOptions {
-  std::string folder;     // of all sets
-  std::string directory;  // the replicated one
+  std::string folder;  // of all sets
+  std::vector<SalvagedDirectory> directories;
   std::string why;
   std::uint64_t bytes_max = 0;  // of all sets together; the oldest gives way
 };
@@ -41,7 +48,7 @@ struct SalvageEvents {
 
 class Salvage {
  public:
-  Salvage(SalvageOptions options, int root, SalvageEvents events);
+  Salvage(SalvageOptions options, SalvageEvents events);
   ~Salvage();
 
   /// A copy begins. `breathe` is called now and then while something large is being kept.
@@ -65,8 +72,13 @@ class Salvage {
     bool is_saved = false;
   };
 
+  /// An inode and its file system: the directories may lie on several.
+  using Place = std::pair<dev_t, ino_t>;
+  static Place place_of(const struct stat& of) { return {of.st_dev, of.st_ino}; }
+
   void remove_node(int node);
   void replaced_name(FileId folder, const std::string& name, ReplicaFiles& files);
+  std::string path_of(int node) const;
   SalvagedFile facts_of(int node, const struct stat& of) const;
   void changing(Original& original, int node, std::uint64_t offset, std::uint64_t bytes);
   void keep(Original& original, int node);
@@ -83,13 +95,12 @@ class Salvage {
   std::string set_path() const { return options_.folder + "/" + name_; }
 
   SalvageOptions options_;
-  int root_;
   SalvageEvents events_;
   std::function<void()> breathe_;
   std::unordered_map<FileId, Original> originals_;
-  std::unordered_map<ino_t, FileId> adopted_;
-  std::unordered_map<ino_t, std::uint64_t> removed_;  // number of their data, for further names
-  std::string name_;                                  // of the set; empty: nothing was kept yet
+  std::map<Place, FileId> adopted_;
+  std::map<Place, std::uint64_t> removed_;  // number of their data, for further names
+  std::string name_;                        // of the set; empty: nothing was kept yet
   platform::Fd set_;
   platform::Fd index_;
   std::uint64_t numbers_ = 0;

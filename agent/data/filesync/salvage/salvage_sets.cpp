@@ -47,7 +47,9 @@ std::optional<SalvageSet> read_set(const std::string& folder, const std::string&
   set.state = about.value("state", "");
   set.why = about.value("why", "");
   set.problem = about.value("problem", "");
-  set.directory = unescaped(about.value("directory", "")).value_or("");
+  for (const Json& each : about.value("directories", Json::array())) {
+    if (each.is_string()) set.directories.push_back(unescaped(each.get<std::string>()).value_or(""));
+  }
   set.files = about.value("files", std::uint64_t{0});
   set.begun_s = about.value("begun_s", std::int64_t{0});
   if (set.state == "writing" && !is_locked(folder + "/" + name)) set.state = "interrupted";
@@ -120,6 +122,11 @@ bool is_inner_path(const std::string& path) {
     begin = end + 1;
   }
   return true;
+}
+
+std::string salvage_prefix(const std::string& directory, std::size_t directories) {
+  const std::size_t begin = directory.find_first_not_of('/');
+  return directories <= 1 || begin == std::string::npos ? std::string{} : directory.substr(begin) + "/";
 }
 
 std::vector<SalvageSet> salvage_sets(const std::string& folder) {

@@ -22,11 +22,11 @@ inline constexpr const char* salvage_index_name = "index";
 inline constexpr const char* salvage_data_name = "data";
 
 struct SalvageSet {
-  std::string name;       // when it was begun, in UTC
-  std::string state;      // writing, complete, interrupted, incomplete
-  std::string why;        // it was made
-  std::string problem;    // why something is not in it
-  std::string directory;  // the replicated one
+  std::string name;                      // when it was begun, in UTC
+  std::string state;                     // writing, complete, interrupted, incomplete
+  std::string why;                       // it was made
+  std::string problem;                   // why something is not in it
+  std::vector<std::string> directories;  // the replicated ones
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
   std::int64_t begun_s = 0;  // wall clock
@@ -38,7 +38,7 @@ struct SalvagedRange {
 };
 
 struct SalvagedFile {
-  std::string path;  // relative, as it is on disk
+  std::string path;  // relative, as it is on disk, behind salvage_prefix()
   mode_t mode = 0;   // with its type
   uid_t owner = 0;
   gid_t group = 0;
@@ -52,6 +52,10 @@ struct SalvagedFile {
   bool is_lost = false;    // its content could not be kept, or not all of it
   std::vector<SalvagedRange> ranges;
 };
+
+/// What stands before the paths of a replicated directory in a set: nothing where there is one, otherwise where it is,
+/// without the slash at the beginning.
+std::string salvage_prefix(const std::string& directory, std::size_t directories);
 
 /// Oldest first.
 std::vector<SalvageSet> salvage_sets(const std::string& folder);

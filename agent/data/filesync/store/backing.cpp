@@ -54,8 +54,35 @@ int stat_of(int node, struct stat& out) {
   return result_of(::fstatat(node, "", &out, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW));
 }
 
+bool is_inside(int folder, int other) {
+  struct stat outer {};
+  struct stat of {};
+  if (stat_of(other, outer) != 0) return false;
+  Fd above{::openat(folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  while (above && stat_of(above.number(), of) == 0) {
+    if (of.st_ino == outer.st_ino && of.st_dev == outer.st_dev) return true;
+    const struct stat below = of;
+    above = Fd{::openat(above.number(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    // The root lies in itself.
+    if (!above || stat_of(above.number(), of) != 0 || (of.st_ino == below.st_ino && of.st_dev == below.st_dev)) break;
+  }
+  return false;
+}
+
 std::string path_of(int node) {
   return fmt::format("/proc/self/fd/{}", node);
+}
+
+std::string path_below(int root, int node) {
+  const auto named = [](int descriptor) {
+    std::string path(PATH_MAX, '\0');
+    const ssize_t size = ::readlink(path_of(descriptor).c_str(), path.data(), path.size());
+    path.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    return path;
+  };
+  const std::string above = named(root) + "/";
+  const std::string path = named(node);
+  return path.starts_with(above) ? path.substr(above.size()) : std::string{};
 }
 
 int make(int folder, const NewFile& file) {
@@ -70,12 +97,25 @@ int make(int folder, const NewFile& file) {
   else
     error = result_of(::mknodat(folder, name, file.mode, file.device));
   if (error != 0) return error;
-  error = result_of(::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW));
-  // The system takes these bits away from a file that changes its owner.
-  if (error == 0 && (file.mode & privilege_bits) != 0 && !S_ISLNK(file.mode))
-    error = result_of(::fchmodat(folder, name, file.mode & permission_bits, 0));
+  struct stat of {};
+  error = result_of(::fstatat(folder, name, &of, AT_SYMLINK_NOFOLLOW));
+  if (error == 0) error = result_of(::fchownat(folder, name, file.owner, file.group, AT_SYMLINK_NOFOLLOW));
+  // The system takes these bits away from a file that changes its owner. The others are as a default list made them.
+  if (error == 0 && (file.mode & privilege_bits) != 0 && !S_ISLNK(file.mode)) {
+    const mode_t mode = of.st_mode | (file.mode & privilege_bits);
+    error = result_of(::fchmodat(folder, name, mode & permission_bits, 0));
+  }
   if (error != 0) remove(folder, file.name, S_ISDIR(file.mode));
   return error;
+}
+
+Fd make_unnamed(int folder, const NewFile& file) {
+  const Fd made{::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, file.mode & permission_bits)};
+  struct stat of {};
+  if (!made || ::fstat(made.number(), &of) != 0) return {};
+  if (::fchown(made.number(), file.owner, file.group) != 0) return {};
+  if ((file.mode & privilege_bits) != 0 && ::fchmod(made.number(), of.st_mode & permission_bits) != 0) return {};
+  return reopen(made.number(), O_PATH);
 }
 
 int remove(int folder, const std::string& name, bool is_folder) {
@@ -124,6 +164,10 @@ int apply(int node, const AttributeChange& change) {
 
 int set_xattr(int node, const std::string& name, const std::string& value, int flags) {
   return result_of(::setxattr(path_of(node).c_str(), name.c_str(), value.data(), value.size(), flags));
+}
+
+bool has_xattr(int node, const char* name) {
+  return ::getxattr(path_of(node).c_str(), name, nullptr, 0) >= 0;
 }
 
 int remove_xattr(int node, const std::string& name) {

@@ -24,10 +24,16 @@ Fd open_node(int folder, const std::string& name);
 /// Opens what `node` stands for, whatever became of its names.
 Fd reopen(int node, int flags);
 int stat_of(int node, struct stat& out);
+/// Whether the folder is that other one or lies in it.
+bool is_inside(int folder, int other);
+/// Where `node` is, below the folder `root`; empty: it is the folder itself, elsewhere, or without a name.
+std::string path_below(int root, int node);
 /// A path that leads to the file itself, for calls that know no descriptor.
 std::string path_of(int node);
 
 int make(int folder, const NewFile& file);
+/// A file that has no name (O_TMPFILE); O_PATH. An empty Fd: errno says why.
+Fd make_unnamed(int folder, const NewFile& file);
 int remove(int folder, const std::string& name, bool is_folder);
 int rename(int from, const std::string& name, int to, const std::string& new_name, unsigned flags);
 int link(int node, int folder, const std::string& name);
@@ -39,6 +45,7 @@ int set_times(int node, const timespec& accessed, const timespec& modified);
 int apply(int node, const AttributeChange& change);
 
 int set_xattr(int node, const std::string& name, const std::string& value, int flags);
+bool has_xattr(int node, const char* name);
 int remove_xattr(int node, const std::string& name);
 int all_xattrs(int node, Xattrs& out);
 

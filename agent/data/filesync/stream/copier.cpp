@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "agent/data/filesync/stream/block_hash.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 // Enough questions under way to keep both disks and the network busy, few enough to bound what is kept.
 constexpr std::size_t questions_max = 32;
 constexpr std::chrono::seconds times_interval{1};
+// In turns of these. What is not on the replica's disk is sent again when it was lost, and no more.
+constexpr unsigned turns_a_checkpoint = 3;
 
 std::string failure(const std::string& what, int code) {
   return fmt::format("{}: {}", what, std::strerror(code));
@@ -22,134 +25,214 @@ std::string failure(const std::string& what, int code) {
 
 }  // namespace
 
-std::string Copier::run(const std::function<bool()>& begin) {
+std::string Copier::run(const std::function<const Marks*()>& begin) {
   {
     const auto alone = leader_.gate.alone();
-    if (!begin()) return "this node may not copy now";
+    marks_ = begin();
+    if (marks_ == nullptr) return "this node may not copy now";
     if (std::string problem = send_tree(); !problem.empty()) return problem;
   }
+  if (!wait_adopted()) return {};
+  sum_up();
   for (const Item& item : items_) {
-    if (std::string problem = S_ISREG(item.mode) ? compare(item) : std::string{}; !problem.empty()) return problem;
+    if (std::string problem = S_ISREG(item.mode) ? copy(item) : std::string{}; !problem.empty()) return problem;
   }
   if (!settle(0)) return {};
+  if (error_ != 0) return failure("cannot read a file to copy it", error_);
   // Folders last: what was made in them has changed their times.
   for (auto item = items_.rbegin(); item != items_.rend(); ++item) send_times(*item);
   leader_.end_copy();
   std::unique_lock lock{mutex_};
-  while (!changed_.wait_for(lock, times_interval, [this] { return is_abandoned_; })) {
+  for (unsigned turn = 1; !changed_.wait_for(lock, times_interval, [this] { return is_abandoned_; }); ++turn) {
     lock.unlock();
     leader_.tell_times();
+    if (turn % turns_a_checkpoint == 0) leader_.checkpoint();
     lock.lock();
   }
   return {};
 }
 
 std::string Copier::send_tree() {
-  struct stat of {};
-  if (::fstat(root_, &of) != 0) return failure("cannot read the directory", errno);
-  device_ = of.st_dev;
-  root_inode_ = of.st_ino;
-  leader_.send({.op = Op::manifest_begin}, {});
-  if (std::string problem = send_entry(FileId{}, root_, ""); !problem.empty()) return problem;
-  leader_.send({.op = Op::manifest_end}, {});
-  std::uint64_t bytes = 0;
-  for (const Item& item : items_) bytes += S_ISREG(item.mode) ? item.size : 0;
-  const std::lock_guard lock{leader_.mutex_};
-  leader_.progress_.bytes_all = bytes;
+  const bool is_known = !marks_->is_everything();
+  leader_.append({.op = Op::manifest_begin, .flags = std::uint16_t{is_known}}, {}, false);
+  for (std::size_t at = 0; at < leader_.directories_.size(); ++at) {
+    if (std::string problem = send_volume(static_cast<VolumeNumber>(at), is_known); !problem.empty()) return problem;
+  }
+  leader_.append({.op = Op::manifest_end}, {}, false);
   return {};
 }
 
-std::string Copier::send_entry(FileId folder, int node, const std::string& name) {
+std::string Copier::send_volume(VolumeNumber number, bool is_known) {
+  const int root = leader_.directories_[number].root;
   struct stat of {};
-  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + name, error);
+  if (::fstat(root, &of) != 0) return failure("cannot read the directory", errno);
+  volume_ = number;
+  device_ = of.st_dev;
+  root_inode_ = of.st_ino;
+  return send_entry(FileId{}, root, "", is_known);
+}
+
+bool Copier::wait_adopted() {
+  if (marks_->is_everything()) return true;
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [this] { return is_abandoned_ || is_adopted_; });
+  return !is_abandoned_;
+}
+
+bool Copier::adopted(const Head& head, std::span<const std::byte> payload) {
+  const auto doubts = unpack_doubts(payload);
+  if (!doubts) return false;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const Doubt& each : *doubts) {
+      FileMarks& marks = doubts_[each.file];
+      if (each.extent == Doubt::whole)
+        marks.is_whole = true;
+      else
+        marks.doubtful.insert(each.extent);
+    }
+    is_adopted_ = head.flags != 0;
+  }
+  changed_.notify_all();
+  return true;
+}
+
+std::vector<Span> Copier::spans_of(const Item& item) const {
+  FileMarks marks;
+  marks.is_whole = !item.is_certain;
+  if (const FileMarks* known = marks_->find(item.file)) marks.join(*known);
+  if (const auto doubts = doubts_.find(item.file); doubts != doubts_.end()) marks.join(doubts->second);
+  return marks.spans(item.size);
+}
+
+void Copier::sum_up() {
+  std::uint64_t bytes = 0;
+  for (const Item& item : items_) {
+    if (!S_ISREG(item.mode)) continue;
+    for (const Span& span : spans_of(item)) bytes += span.end - span.begin;
+  }
+  const std::lock_guard lock{leader_.mutex_};
+  leader_.progress_.bytes_all = bytes;
+}
+
+std::string Copier::send_entry(FileId folder, int node, const std::string& path, bool is_certain) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  struct stat of {};
+  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + path, error);
   if (of.st_dev != device_) {
     return fmt::format(
         "another file system is mounted on \"{}\" inside the replicated directory: it cannot be "
         "mirrored; unmount it",
-        name);
+        path);
   }
+  if (leader_.directories_[volume_].exclusion->excludes(path, S_ISDIR(of.st_mode))) return {};
   ManifestEntry entry;
   entry.folder = folder;
-  entry.file = of.st_ino == root_inode_ ? root_id : FileId{of.st_ino};
+  if (of.st_ino > inode_max) return path + " has an inode number of more than 56 bits and cannot be mirrored";
+  entry.file = of.st_ino == root_inode_ ? root_of(volume_) : file_of(volume_, of.st_ino);
   entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
   entry.size = static_cast<std::uint64_t>(of.st_size);
   if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
   if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
   const Packer packed = pack(entry);
-  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + name + " are too large";
-  leader_.send({.op = Op::manifest_entry}, packed.bytes());
-  if (!places_.emplace(entry.file, items_.size()).second) return {};  // another name of a file that was sent
+  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + path + " are too large";
+  const bool is_new = places_.emplace(entry.file, items_.size()).second;
+  is_certain = is_certain && is_new && !marks_->has(Slot{folder, slot_name(name)});
+  leader_.append({.op = Op::manifest_entry, .flags = std::uint16_t{is_certain}}, packed.bytes(), false);
+  if (!is_new) return {};  // another name of a file that was sent
   const auto handle = handle_of(node);
   if (!handle) return failure("the file system of the directory has no file handles and cannot be mirrored", errno);
-  items_.push_back({entry.file, *handle, of.st_mode, entry.size});
-  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node) : std::string{};
+  items_.push_back({entry.file, *handle, of.st_mode, entry.size, is_certain});
+  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node, path, is_certain) : std::string{};
 }
 
-std::string Copier::send_folder(FileId folder, int node) {
+std::string Copier::send_folder(FileId folder, int node, const std::string& path, bool is_certain) {
   std::vector<std::string> names;
   if (const int error = backing::names_in(node, names); error != 0) return failure("cannot read a folder", error);
   for (const std::string& name : names) {
+    const std::string inside = path.empty() ? name : path + "/" + name;
     const platform::Fd inner = backing::open_node(node, name);
-    if (!inner) return failure("cannot open " + name, errno);
-    if (std::string problem = send_entry(folder, inner.number(), name); !problem.empty()) return problem;
+    if (!inner) return failure("cannot open " + inside, errno);
+    if (std::string problem = send_entry(folder, inner.number(), inside, is_certain); !problem.empty()) return problem;
   }
   return {};
 }
 
-std::string Copier::compare(const Item& item) {
-  const platform::Fd file = open_handle(root_, item.handle, O_RDONLY);
+std::string Copier::copy(const Item& item) {
+  const std::vector<Span> spans = spans_of(item);
+  if (spans.empty()) return {};
+  const platform::Fd file = open_handle(root_of_file(item.file), item.handle, O_RDONLY);
   if (!file) return errno == ESTALE ? std::string{} : failure("cannot open a file to compare it", errno);
-  for (std::uint64_t offset = 0;;) {
-    std::uint64_t next = 0;
-    {
-      const auto shared = leader_.gate.shared();
-      const std::lock_guard lock{leader_.locks.of(item.file)};
-      next = compare_from(item, file.number(), offset);
+  for (const Span& span : spans) {
+    for (std::uint64_t offset = span.begin;;) {
+      std::uint64_t next = 0;
+      {
+        const auto shared = leader_.gate.shared();
+        const std::lock_guard lock{leader_.locks.of(item.file)};
+        next = copy_from(item, file.number(), offset, span);
+      }
+      if (error_ != 0) return failure("cannot read a file to copy it", error_);
+      if (next == offset) break;
+      offset = next;
+      if (!settle(questions_max)) return {};
     }
-    if (next == offset) break;
-    offset = next;
-    if (!settle(questions_max)) return {};
+    const std::lock_guard lock{leader_.mutex_};
+    leader_.progress_.bytes_done += span.end - span.begin;
   }
-  const std::lock_guard lock{leader_.mutex_};
-  leader_.progress_.bytes_done += item.size;
   return {};
 }
 
-std::uint64_t Copier::compare_from(const Item& item, int file, std::uint64_t offset) {
+std::uint64_t Copier::copy_from(const Item& item, int file, std::uint64_t offset, const Span& span) {
   struct stat of {};
-  if (::fstat(file, &of) != 0 || of.st_nlink == 0 || offset >= static_cast<std::uint64_t>(of.st_size)) return offset;
-  const auto size = static_cast<std::uint64_t>(of.st_size);
+  if (::fstat(file, &of) != 0 || of.st_nlink == 0) return offset;
+  const auto last = std::min(span.end, static_cast<std::uint64_t>(of.st_size));
+  if (offset >= last) return offset;
   const off_t data = ::lseek(file, static_cast<off_t>(offset), SEEK_DATA);
-  const std::uint64_t begin = data < 0 ? size : static_cast<std::uint64_t>(data);
+  const std::uint64_t begin = data < 0 ? last : std::min(last, static_cast<std::uint64_t>(data));
   if (begin > offset) {
-    send_emptiness(item.file, file, offset, begin);
+    // A hole that ends with the file takes its last block along; one that ends a byte before the block's end does not.
+    const auto block = static_cast<std::uint64_t>(of.st_blksize);
+    const bool is_last = begin == static_cast<std::uint64_t>(of.st_size);
+    send_emptiness(item.file, file, offset, is_last ? (begin + block - 1) / block * block : begin);
     return begin;
   }
   const off_t hole = ::lseek(file, static_cast<off_t>(offset), SEEK_HOLE);
-  const std::uint64_t end = hole < 0 ? size : static_cast<std::uint64_t>(hole);
+  const std::uint64_t end = hole < 0 ? last : std::min(last, static_cast<std::uint64_t>(hole));
   buffer_.resize(chunk_bytes);
   std::size_t got = 0;
-  backing::read_at(file, buffer_.data(), std::min<std::uint64_t>(chunk_bytes, end - offset), offset, got);
-  if (got == 0) return offset;
+  const std::uint64_t wanted = std::min<std::uint64_t>(chunk_bytes, end - offset);
+  if (const int error = backing::read_at(file, buffer_.data(), wanted, offset, got); error != 0) error_ = error;
+  if (error_ != 0 || got == 0) return offset;
+  span.is_changed ? send(item, offset, got) : ask(item, offset, got);
+  return offset + got;
+}
+
+void Copier::ask(const Item& item, std::uint64_t offset, std::size_t bytes) {
   std::vector<BlockHash> hashes;
-  for (std::size_t at = 0; at < got; at += block_bytes)
-    hashes.push_back(hash_of(std::span{buffer_}.subspan(at, std::min(block_bytes, got - at))));
+  for (std::size_t at = 0; at < bytes; at += block_bytes)
+    hashes.push_back(hash_of(std::span{buffer_}.subspan(at, std::min(block_bytes, bytes - at))));
   {
     const std::lock_guard lock{mutex_};
     asked_++;
   }
-  leader_.send({.op = Op::hashes, .file = item.file, .offset = offset, .extra = got}, std::as_bytes(std::span{hashes}));
-  return offset + got;
+  leader_.append({.op = Op::hashes, .file = item.file, .offset = offset, .extra = bytes},
+                 std::as_bytes(std::span{hashes}), false);
+}
+
+void Copier::send(const Item& item, std::uint64_t offset, std::size_t bytes) {
+  leader_.append({.op = Op::write, .file = item.file, .offset = offset}, std::span{buffer_}.first(bytes), false);
+  const std::lock_guard lock{leader_.mutex_};
+  leader_.progress_.bytes_sent += bytes;
 }
 
 void Copier::send_emptiness(FileId file, int contents, std::uint64_t begin, std::uint64_t end) {
   const auto send = [&](int mode, std::uint64_t from, std::uint64_t to) {
-    leader_.send({.op = Op::allocate,
-                  .flags = static_cast<std::uint16_t>(mode | FALLOC_FL_KEEP_SIZE),
-                  .file = file,
-                  .offset = from,
-                  .extra = to - from},
-                 {});
+    leader_.append({.op = Op::allocate,
+                    .flags = static_cast<std::uint16_t>(mode | FALLOC_FL_KEEP_SIZE),
+                    .file = file,
+                    .offset = from,
+                    .extra = to - from},
+                   {}, false);
   };
   // Reserved and never written reads like a hole, but the application counts on the room.
   for (const backing::Range& reserved : backing::reserved_ranges(contents, begin, end)) {
@@ -197,11 +280,14 @@ bool Copier::settle(std::size_t open_max) {
 void Copier::send_blocks(const Answer& answer) {
   const auto place = places_.find(answer.file);
   if (answer.blocks.empty() || place == places_.end()) return;
-  const platform::Fd file = open_handle(root_, items_[place->second].handle, O_RDONLY);
-  if (!file) return;
+  const platform::Fd file = open_handle(root_of_file(answer.file), items_[place->second].handle, O_RDONLY);
+  if (!file) {
+    if (errno != ESTALE) error_ = errno;
+    return;
+  }
   for (const std::uint32_t block : answer.blocks) {
     const std::uint64_t from = std::uint64_t{block} * block_bytes;
-    if (from >= answer.bytes) return;
+    if (from >= answer.bytes || !pace(block_bytes)) return;
     const std::uint64_t offset = answer.offset + from;
     const auto shared = leader_.gate.shared();
     const std::lock_guard lock{leader_.locks.of(answer.file)};
@@ -209,17 +295,24 @@ void Copier::send_blocks(const Answer& answer) {
     if (::fstat(file.number(), &of) != 0 || of.st_nlink == 0) return;
     std::size_t got = 0;
     buffer_.resize(chunk_bytes);
-    backing::read_at(file.number(), buffer_.data(), std::min<std::uint64_t>(block_bytes, answer.bytes - from), offset,
-                     got);
-    if (got == 0) return;
-    leader_.send({.op = Op::write, .file = answer.file, .offset = offset}, std::span{buffer_}.first(got));
+    const std::uint64_t wanted = std::min<std::uint64_t>(block_bytes, answer.bytes - from);
+    if (const int error = backing::read_at(file.number(), buffer_.data(), wanted, offset, got); error != 0)
+      error_ = error;
+    if (error_ != 0 || got == 0) return;
+    leader_.append({.op = Op::write, .file = answer.file, .offset = offset}, std::span{buffer_}.first(got), false);
     const std::lock_guard progress{leader_.mutex_};
     leader_.progress_.bytes_sent += got;
   }
 }
 
+bool Copier::pace(std::size_t bytes) {
+  const Duration pause = limit_.charge(bytes, platform::boottime_now());
+  std::unique_lock lock{mutex_};
+  return !changed_.wait_for(lock, pause, [this] { return is_abandoned_; });
+}
+
 void Copier::send_times(const Item& item) {
-  const platform::Fd node = open_handle(root_, item.handle, O_PATH | O_NOFOLLOW);
+  const platform::Fd node = open_handle(root_of_file(item.file), item.handle, O_PATH | O_NOFOLLOW);
   struct stat of {};
   const auto shared = leader_.gate.shared();
   const std::lock_guard lock{leader_.locks.of(item.file)};
@@ -227,7 +320,7 @@ void Copier::send_times(const Item& item) {
   AttributeChange change;
   change.times = Times{of.st_atim, of.st_mtim};
   const Packer packed = pack(change);
-  leader_.send({.op = Op::attributes, .file = item.file}, packed.bytes());
+  leader_.append({.op = Op::attributes, .file = item.file}, packed.bytes(), false);
 }
 
 }  // namespace clusteragent::filesync

@@ -1,7 +1,8 @@
 #pragma once
 // Copier: brings the replica to what is here while the application goes on writing. First the tree, at one moment;
-// then the contents by hashes of blocks, of which only those that differ travel. A block is read and sent under the
-// lock of its file, so a later write follows it in the stream and wins.
+// then contents: blocks that are known to differ as they are, where it is not known by hashes, of which only those that
+// differ travel. A block is read and sent under the lock of its file, so a later write follows it in the stream and
+// wins.
 //
 // One connection, one Copier. Threads: run() by one, answered() by another, abandon() by any.
 #include <condition_variable>
@@ -10,16 +11,19 @@
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/file_handle.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
+#include "agent/data/filesync/stream/rate_limit.hpp"
 
 namespace clusteragent::filesync {
 
 class Copier {
  public:
-  Copier(Leader& leader, int root) : leader_{leader}, root_{root} {}
+  explicit Copier(Leader& leader) : leader_{leader}, limit_{leader.options_.copy_bytes_per_second} {}
 
-  /// `begin` starts the stream, while nobody changes anything. Returns once the copy is sent and the connection over,
-  /// or earlier with a text for the operator: the connection cannot go on.
-  std::string run(const std::function<bool()>& begin);
+  /// `begin` starts the stream, while nobody changes anything, and says what is to be copied. Returns once the copy is
+  /// sent and the connection over, or earlier with a text for the operator: the connection cannot go on.
+  std::string run(const std::function<const Marks*()>& begin);
+  /// False: malformed.
+  bool adopted(const Head& head, std::span<const std::byte> payload);
   void answered(const Head& head, std::span<const std::byte> payload);
   void abandon();
 
@@ -29,6 +33,7 @@ class Copier {
     FileHandle handle;
     mode_t mode = 0;
     std::uint64_t size = 0;
+    bool is_certain = false;  // the replica has it at its path, as it was but for its marks
   };
   struct Answer {
     FileId file;
@@ -38,29 +43,44 @@ class Copier {
   };
 
   std::string send_tree();
-  std::string send_entry(FileId folder, int node, const std::string& name);
-  std::string send_folder(FileId folder, int node);
-  std::string compare(const Item& item);
+  std::string send_volume(VolumeNumber number, bool is_known);
+  int root_of_file(FileId file) const { return leader_.directories_[volume_of(file)].root; }
+  std::string send_entry(FileId folder, int node, const std::string& path, bool is_certain);
+  std::string send_folder(FileId folder, int node, const std::string& path, bool is_certain);
+  /// False: abandoned.
+  bool wait_adopted();
+  std::vector<Span> spans_of(const Item& item) const;
+  void sum_up();
+  std::string copy(const Item& item);
   /// One hole or one chunk; returns where to go on, the same offset at the end. Under the file's lock.
-  std::uint64_t compare_from(const Item& item, int file, std::uint64_t offset);
+  std::uint64_t copy_from(const Item& item, int file, std::uint64_t offset, const Span& span);
+  void ask(const Item& item, std::uint64_t offset, std::size_t bytes);
+  void send(const Item& item, std::uint64_t offset, std::size_t bytes);
   /// Where nothing was written: holes, and room that is reserved. Under the file's lock.
   void send_emptiness(FileId file, int contents, std::uint64_t begin, std::uint64_t end);
   /// Until no more than that many questions are open; false: abandoned.
   bool settle(std::size_t open_max);
   void send_blocks(const Answer& answer);
+  /// Waits, without any lock, until so much may be sent; false: abandoned.
+  bool pace(std::size_t bytes);
   void send_times(const Item& item);
 
   Leader& leader_;
-  int root_;
+  RateLimit limit_;
+  const Marks* marks_ = nullptr;  // the Leader's, unchanged while this copies
+  VolumeNumber volume_ = 0;       // that of the tree which is being sent
   dev_t device_ = 0;
   ino_t root_inode_ = 0;
   std::vector<std::byte> buffer_;
+  int error_ = 0;  // of reading what was to be sent
   std::vector<Item> items_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Answer> answers_;
   std::size_t asked_ = 0;
   bool is_abandoned_ = false;
+  bool is_adopted_ = false;
+  std::unordered_map<FileId, FileMarks> doubts_;    // of the replica
   std::unordered_map<FileId, std::size_t> places_;  // in items_
 };
 

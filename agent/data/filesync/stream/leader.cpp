@@ -1,7 +1,11 @@
 #include "agent/data/filesync/stream/leader.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
+
+#include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/copier.hpp"
 #include "agent/data/filesync/stream/verifier.hpp"
@@ -13,11 +17,20 @@ namespace {
 // Between attempts to reach the replica; one that was there a moment ago is asked again soon.
 constexpr std::chrono::milliseconds retry_first{100};
 constexpr std::chrono::milliseconds retry_max{2000};
+// A primary that stops waits no longer for the other node's disk: what it does not hear of is compared later.
+constexpr std::chrono::seconds settle_limit{3};
 
 }  // namespace
 
-Leader::Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events)
-    : options_{std::move(options)}, root_{root}, epoch_{epoch}, events_{std::move(events)}, ledger_{is_solo} {}
+Leader::Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo,
+               Marks known, LeaderEvents events)
+    : options_{std::move(options)},
+      directories_{std::move(directories)},
+      epoch_{epoch},
+      events_{std::move(events)},
+      ledger_{is_solo} {
+  regions_.add(std::move(known));
+}
 
 Leader::~Leader() {
   stop();
@@ -40,18 +53,38 @@ void Leader::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Leader::announce(const Head& head, std::span<const std::byte> payload) {
+  if (options_.journal) options_.journal->announce(touched_by(head, payload));
+}
+
 void Leader::record(Head head, std::span<const std::byte> payload) {
+  append(head, payload, true);
+}
+
+void Leader::doubt(FileId file) {
+  if (options_.journal) options_.journal->keep(file);
+  const std::lock_guard lock{mutex_};
+  regions_.doubt(file);
+}
+
+void Leader::append(Head head, std::span<const std::byte> payload, bool is_change) {
   std::shared_ptr<Channel> channel;
   {
     const std::lock_guard lock{mutex_};
     channel = channel_;
   }
-  if (!channel) return;
-  channel->wait_for_room();
+  // A change that was not announced would be forgotten by a crash.
+  CLUSTERAGENT_ASSERT(!is_change || !options_.journal || options_.journal->has(touched_by(head, payload)));
+  if (channel) channel->wait_for_room();
   const std::lock_guard lock{mutex_};
+  if (is_change) regions_.mark(head, payload);
+  if (options_.journal && head.op == Op::create) options_.journal->made(head.file);
+  if (!channel) return;
   if (!ledger_.is_streaming() || channel_ != channel) return;
   head.sequence = ledger_.append();
   channel->append(head, payload);
+  // What changes something is flushed by who changed it.
+  if (!is_change) channel->wake_if_asleep();
 }
 
 void Leader::flush() {
@@ -61,12 +94,6 @@ void Leader::flush() {
     channel = channel_;
   }
   if (channel) channel->flush();
-}
-
-void Leader::send(const Head& head, std::span<const std::byte> payload) {
-  record(head, payload);
-  const std::lock_guard lock{mutex_};
-  if (channel_) channel_->wake_if_asleep();
 }
 
 Mark Leader::mark() {
@@ -94,7 +121,7 @@ void Leader::give_up() {
 }
 
 void Leader::touched(const NodeRef& node) {
-  if (!node || node->has_new_times) return;
+  if (!node || node->is_local || node->has_new_times) return;
   const std::lock_guard lock{mutex_};
   // A copy takes them along; to remember them until then would keep removed files on the disk.
   if (!ledger_.is_streaming() || node->has_new_times.exchange(true)) return;
@@ -140,9 +167,14 @@ void Leader::allow_solo() {
 
 bool Leader::drain(Duration limit) {
   tell_times();
-  std::unique_lock lock{mutex_};
-  if (ledger_.mode() != Mode::both) return true;
-  return changed_.wait_for(lock, limit, [this] { return !ledger_.has_unconfirmed(); }) && ledger_.mode() == Mode::both;
+  {
+    std::unique_lock lock{mutex_};
+    if (ledger_.mode() != Mode::both) return true;
+    const bool is_done = changed_.wait_for(lock, limit, [this] { return !ledger_.has_unconfirmed(); });
+    if (!is_done || ledger_.mode() != Mode::both) return false;
+  }
+  settle();
+  return true;
 }
 
 Mode Leader::mode() {
@@ -176,12 +208,14 @@ void Leader::serve() {
         const std::lock_guard lock{mutex_};
         was_streaming = ledger_.is_streaming();
         outcome = ledger_.lost();
+        regions_.lost();
         channel_.reset();
         connection_.reset();
         for (const NodeRef& node : touched_) node->has_new_times = false;
         touched_.clear();
         if (is_stopping_) return;
       }
+      carry_out(outcome);
       if (outcome.is_behind) events_.behind(reason);
       if (was_streaming) {
         events_.note('E', fmt::format("the other node is not reached any more: {}", reason));
@@ -205,7 +239,8 @@ std::shared_ptr<Channel> Leader::connect() {
     auto made = Channel::connect(options_.own_addresses[at], options_.peer_addresses[at], options_.port, how);
     if (!made) continue;
     std::shared_ptr<Channel> channel = std::move(*made);
-    const Packer hello = pack(Hello{protocol_version, options_.module, options_.node, epoch_});
+    const Packer hello =
+        pack(Hello{protocol_version, options_.module, options_.node, epoch_, options_.standing, options_.directories});
     channel->send({.op = Op::hello}, hello.bytes());
     return channel;
   }
@@ -218,12 +253,14 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
     if (is_stopping_) return "this node is not primary any more";
     connection_ = channel;
   }
-  Copier copier{*this, root_};
+  Copier copier{*this};
   std::thread copying;
   const auto on_frame = [&](const Head& head, std::span<const std::byte> payload) {
     if (head.op == Op::welcome && !copying.joinable()) {
-      copying = std::thread{[&copier, this, channel] {
-        const std::string failure = copier.run([this, channel] { return begin_copy(channel); });
+      const auto welcome = unpack_hello(payload);
+      if (!welcome) return channel->close("the other node breaks the protocol");
+      copying = std::thread{[&copier, this, channel, standing = welcome->standing] {
+        const std::string failure = copier.run([this, channel, &standing] { return begin_copy(channel, standing); });
         if (!failure.empty()) channel->close(failure);
       }};
       return;
@@ -237,15 +274,60 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
   return reason;
 }
 
-bool Leader::begin_copy(const std::shared_ptr<Channel>& channel) {
+const Marks* Leader::begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica) {
   const std::lock_guard lock{mutex_};
-  if (is_stopping_ || !ledger_.may_begin_copy()) return false;
+  if (is_stopping_ || !ledger_.may_begin_copy()) return nullptr;
   ledger_.begin_copy();
   channel_ = channel;
   progress_ = {};
   moved_ = platform::boottime_now();
   last_refusal_.clear();
-  return true;
+  return &regions_.begin_copy(is_difference_known(options_.standing, replica));
+}
+
+void Leader::checkpoint() {
+  {
+    const std::lock_guard lock{mutex_};
+    if (!ledger_.is_streaming() || !regions_.may_checkpoint()) return;
+  }
+  std::uint64_t generation = 0;
+  {
+    const auto alone = gate.alone();
+    const std::lock_guard lock{mutex_};
+    if (!ledger_.is_streaming() || !channel_ || !regions_.may_checkpoint()) return;
+    const Sequence here = ledger_.append();
+    regions_.checkpoint(here);
+    if (options_.journal) asked_generation_ = generation = options_.journal->next_generation();
+    channel_->send({.op = Op::checkpoint, .sequence = here}, {});
+  }
+  if (!options_.journal || !options_.journal->is_crowded() || !write_to_disk()) return;
+  const std::lock_guard lock{mutex_};
+  synced_generation_ = generation;
+  drop_entries();
+}
+
+bool Leader::write_to_disk() const {
+  return std::all_of(directories_.begin(), directories_.end(),
+                     [](const Directory& each) { return ::syncfs(each.root) == 0; });
+}
+
+void Leader::drop_entries() {
+  if (options_.journal) options_.journal->drop_before(std::min(synced_generation_, durable_generation_));
+}
+
+void Leader::settle() {
+  const Instant until = platform::boottime_now() + settle_limit;
+  for (;;) {
+    checkpoint();
+    std::unique_lock lock{mutex_};
+    const auto is_answered = [this] { return ledger_.mode() != Mode::both || !regions_.has_checkpoint(); };
+    if (!changed_.wait_for(lock, until - platform::boottime_now(), is_answered)) return;
+    if (regions_.is_empty()) break;
+    if (ledger_.mode() != Mode::both || !regions_.may_checkpoint()) return;
+  }
+  // An entry too many is compared needlessly, and no more.
+  if (options_.journal && write_to_disk() && !options_.journal->has_failed())
+    static_cast<void>(options_.journal->begin({}));
 }
 
 void Leader::end_copy() {
@@ -271,8 +353,18 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
       const std::lock_guard lock{mutex_};
       outcome = ledger_.copied(head.sequence);
       may_verify_ = may_verify_ || outcome.is_synced;
+      if (outcome.is_synced) regions_.copied();
       break;
     }
+    case Op::durable: {
+      const std::lock_guard lock{mutex_};
+      if (regions_.durable(head.sequence)) durable_generation_ = asked_generation_;
+      drop_entries();
+      break;
+    }
+    case Op::adopted:
+      if (!copier.adopted(head, payload)) channel.close("the other node breaks the protocol");
+      return;
     case Op::differs:
       copier.answered(head, payload);
       return;
@@ -295,54 +387,12 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
   carry_out(outcome);
 }
 
-std::shared_ptr<Verifier> Leader::current_verifier() {
-  const std::lock_guard lock{mutex_};
-  return verifier_;
-}
-
-Status Leader::verify(bool repairs) {
-  const std::shared_ptr<Verifier> former = current_verifier();
-  if (former && former->is_running())
-    return Error{ErrorCode::refused, "a verification is under way: clusteragent status shows how far it is"};
-  if (former) former->end("");
-  // Reads this leader's progress, and is made before the lock is taken.
-  auto verifier = std::make_shared<Verifier>(*this, root_, repairs, events_.verified);
-  const std::lock_guard lock{mutex_};
-  if (ledger_.mode() == Mode::copying) {
-    return Error{ErrorCode::refused,
-                 "a copy to the other node is under way, which compares everything as well; wait until the other copy "
-                 "is up to date"};
-  }
-  if (ledger_.mode() != Mode::both || !may_verify_) {
-    return Error{ErrorCode::refused,
-                 "the other copy is not up to date or not reached: it is compared and copied when the other node is "
-                 "back; start it there"};
-  }
-  verifier_ = std::move(verifier);
-  verifier_->start();
-  return success();
-}
-
-std::optional<VerifyReport> Leader::verification() {
-  const std::shared_ptr<Verifier> verifier = current_verifier();
-  return verifier && verifier->is_running() ? std::optional{verifier->report()} : std::nullopt;
-}
-
-void Leader::end_verification(const std::string& reason) {
-  std::shared_ptr<Verifier> verifier;
-  {
-    const std::lock_guard lock{mutex_};
-    may_verify_ = false;
-    verifier.swap(verifier_);
-  }
-  if (verifier) verifier->end(reason);
-}
-
 void Leader::check_progress(Channel& channel) {
   const std::lock_guard lock{mutex_};
   const Instant now = platform::boottime_now();
   if (!ledger_.has_unconfirmed()) moved_ = now;
-  if (now - moved_ > options_.confirm_limit)
+  const Duration limit = ledger_.mode() == Mode::copying ? options_.copy_limit : options_.confirm_limit;
+  if (now - moved_ > limit)
     channel.close(fmt::format("it confirms nothing for {} s", to_milliseconds(now - moved_) / 1000));
 }
 

@@ -8,6 +8,9 @@
 #include <thread>
 
 #include "agent/base/result.hpp"
+#include "agent/data/filesync/ledger/regions.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
+#include "agent/data/filesync/store/journal.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/stream/verify_report.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
@@ -20,12 +23,18 @@ class Verifier;
 struct LeaderOptions {
   std::string module;
   std::string node;
+  std::string directories;                  // in words, to be the same on both nodes
   std::vector<std::string> own_addresses;   // in the order of the networks to try
   std::vector<std::string> peer_addresses;  // of the same networks
   std::uint16_t port = 0;
   ChannelOptions channel;
   bool acknowledges_on_disk = false;                   // async="none"
+  bool acknowledges_writes = false;                    // acknowledge="write"
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
+  Duration copy_limit = std::chrono::seconds{150};     // reitimeout: the same while it is brought up to date
+  std::uint64_t copy_bytes_per_second = 0;             // of contents; 0: as fast as it goes
+  Standing standing{};                                 // of this copy, before its first change
+  std::shared_ptr<Journal> journal;                    // null: what may differ is kept in memory alone
 };
 
 struct CopyProgress {
@@ -44,18 +53,20 @@ struct LeaderEvents {
 
 class Leader : public Stream {
  public:
-  /// `root` is the backing directory.
-  Leader(LeaderOptions options, int root, std::uint64_t epoch, bool is_solo, LeaderEvents events);
+  /// What is in `directories` must outlive it. `known`: what a former life of this primary left as not certain.
+  Leader(LeaderOptions options, std::vector<Directory> directories, std::uint64_t epoch, bool is_solo, Marks known,
+         LeaderEvents events);
   ~Leader() override;
 
+  void announce(const Head& head, std::span<const std::byte> payload) override;
   void record(Head head, std::span<const std::byte> payload) override;
   void flush() override;
-  /// record() and flush() by another thread.
-  void send(const Head& head, std::span<const std::byte> payload);
+  void doubt(FileId file) override;
   Mark mark() override;
   bool may_reply(const Waiter& waiter, Mark needed) override;
   void touched(const NodeRef& node) override;
   bool acknowledges_on_disk() const override { return options_.acknowledges_on_disk; }
+  bool acknowledges_writes() const override { return options_.acknowledges_writes; }
 
   void start();
   /// For connections from now on.
@@ -69,8 +80,9 @@ class Leader : public Stream {
   bool drain(Duration limit);
   void stop();
 
-  /// Begins a verification of the replica; LeaderEvents::verified tells its end. Refused with the reason.
-  Status verify(bool repairs);
+  /// Begins a verification of the replica; LeaderEvents::verified tells its end. Refused with the reason. `prefixes`:
+  /// what stands before a path of each directory where it is told.
+  Status verify(bool repairs, std::vector<std::string> prefixes);
   /// Of the verification under way; nothing: there is none.
   std::optional<VerifyReport> verification();
 
@@ -79,10 +91,23 @@ class Leader : public Stream {
 
  private:
   friend class Copier;
+  friend class Verifier;
   void serve();
   std::shared_ptr<Channel> connect();
-  bool begin_copy(const std::shared_ptr<Channel>& channel);
+  /// What is to be copied; null: not now.
+  const Marks* begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica);
   void end_copy();
+  void checkpoint();
+  bool write_to_disk() const;
+  void drop_entries();
+  /// Nothing more is to come, and the replica has it: so that nothing is to be compared later.
+  void settle();
+  /// In the stream; a change also goes into the regions.
+  void append(Head head, std::span<const std::byte> payload, bool is_change);
+  /// Under the lock of what is repaired.
+  void append_repair(const Head& head, std::span<const std::byte> payload);
+  void mark_and_append(const Head& touched, std::span<const std::byte> touched_payload, const Head& head,
+                       std::span<const std::byte> payload);
   std::string serve_connection(const std::shared_ptr<Channel>& channel);
   void take(const Head& head, std::span<const std::byte> payload, Channel& channel, class Copier& copier);
   void carry_out(const Outcome& outcome);
@@ -93,14 +118,18 @@ class Leader : public Stream {
   void end_verification(const std::string& reason);
 
   LeaderOptions options_;
-  int root_;
+  std::vector<Directory> directories_;
   std::atomic<std::uint64_t> epoch_;
   LeaderEvents events_;
   std::mutex mutex_;
   std::condition_variable changed_;
   Ledger ledger_;
-  std::shared_ptr<Channel> connection_;  // from its beginning
-  std::shared_ptr<Channel> channel_;     // the same, while streaming
+  Regions regions_;
+  std::uint64_t asked_generation_ = 0;    // of the journal, at the last checkpoint
+  std::uint64_t durable_generation_ = 0;  // before it, all is on the replica's disk
+  std::uint64_t synced_generation_ = 0;   // on this one
+  std::shared_ptr<Channel> connection_;   // from its beginning
+  std::shared_ptr<Channel> channel_;      // the same, while streaming
   std::vector<NodeRef> touched_;
   CopyProgress progress_;
   std::atomic<bool> is_stopping_ = false;

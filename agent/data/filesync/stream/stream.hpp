@@ -43,16 +43,22 @@ class FileLocks {
 class Stream {
  public:
   virtual ~Stream() = default;
+  /// Under the lock of what is about to be done, as it will be recorded; may wait for the disk.
+  virtual void announce(const Head& head, std::span<const std::byte> payload = {}) = 0;
   /// Under the lock of what was done. Goes out with the next flush(), where somebody listens; may wait for room.
   virtual void record(Head head, std::span<const std::byte> payload = {}) = 0;
   /// Under no lock: sends what was recorded.
   virtual void flush() = 0;
+  /// An operation on it failed and may have been done in part: nobody was told of that.
+  virtual void doubt(FileId file) = 0;
   virtual Mark mark() = 0;
   /// True: reply now. False: answered later.
   virtual bool may_reply(const Waiter& waiter, Mark needed) = 0;
   /// Its times are to be told when it is let go of, or a moment later.
   virtual void touched(const NodeRef& node) = 0;
   virtual bool acknowledges_on_disk() const = 0;
+  /// Every write is a promise, as if its file were opened with O_DSYNC.
+  virtual bool acknowledges_writes() const = 0;
 
   Gate gate;
   FileLocks locks;

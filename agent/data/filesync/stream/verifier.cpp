@@ -1,7 +1,6 @@
 #include "agent/data/filesync/stream/verifier.hpp"
 
 #include <errno.h>
-#include <linux/falloc.h>
 #include <linux/ioprio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,23 +32,17 @@ void read_at_the_lowest_priority() {
   ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7));
 }
 
-ManifestEntry entry_of(int node, FileId file, const std::string& name, const struct stat& of) {
-  ManifestEntry entry;
-  entry.file = file;
-  entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
-  entry.size = static_cast<std::uint64_t>(of.st_size);
-  if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
-  if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
-  return entry;
-}
-
 }  // namespace
 
-Verifier::Verifier(Leader& leader, int root, bool repairs, Ended ended)
-    : leader_{leader}, root_{root}, repairs_{repairs}, ended_{std::move(ended)} {
+Verifier::Verifier(Leader& leader, std::vector<Directory> directories, std::vector<std::string> prefixes, bool repairs,
+                   Ended ended)
+    : leader_{leader},
+      directories_{std::move(directories)},
+      prefixes_{std::move(prefixes)},
+      repairs_{repairs},
+      ended_{std::move(ended)} {
   report_.repairs = repairs;
   report_.started_ms = wall_clock_ms();
-  report_.bytes_all = leader.progress().bytes_all;
   began_ = platform::boottime_now();
 }
 
@@ -97,26 +90,59 @@ void Verifier::run() {
 }
 
 void Verifier::compare_all() {
+  for (const Directory& each : directories_) sum_up(each.root);
+  for (std::size_t at = 0; at < directories_.size(); ++at) {
+    if (!compare_directory(static_cast<VolumeNumber>(at))) return;
+  }
+}
+
+void Verifier::sum_up(int folder) {
+  std::vector<std::string> names;
+  backing::names_in(folder, names);
+  std::uint64_t bytes = 0;
+  for (const std::string& name : names) {
+    struct stat of {};
+    if (::fstatat(folder, name.c_str(), &of, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISREG(of.st_mode)) bytes += static_cast<std::uint64_t>(of.st_size);
+    if (!S_ISDIR(of.st_mode)) continue;
+    const platform::Fd inner = backing::open_node(folder, name);
+    if (inner && !is_over()) sum_up(inner.number());
+  }
+  const std::lock_guard lock{mutex_};
+  report_.bytes_all += bytes;
+}
+
+bool Verifier::is_over() {
+  const std::lock_guard lock{mutex_};
+  return is_over_;
+}
+
+bool Verifier::compare_directory(VolumeNumber number) {
+  const int root = directories_[number].root;
   struct stat of {};
-  const auto handle = handle_of(root_);
-  if (::fstat(root_, &of) != 0 || !handle) {
+  const auto handle = handle_of(root);
+  if (::fstat(root, &of) != 0 || !handle) {
     const std::lock_guard lock{mutex_};
     is_over_ = true;
     reason_ = "the directory cannot be read";
-    return;
+    return false;
   }
+  volume_ = number;
   root_inode_ = of.st_ino;
   device_ = of.st_dev;
-  folders_.push_back(std::make_shared<Item>(Item{root_id, *handle, of.st_mode, "", ""}));
-  while (!folders_.empty() && settle(questions_max)) {
+  folders_.push_back(std::make_shared<Item>(Item{root_of(number), *handle, of.st_mode, "", ""}));
+  while (!folders_.empty()) {
+    if (!settle(questions_max)) return false;
     const ItemRef folder = folders_.back();
     folders_.pop_back();
     compare_folder(folder);
   }
+  // A repair of a name needs to know which directory it is in.
+  return settle(0);
 }
 
 void Verifier::compare_folder(const ItemRef& folder) {
-  const platform::Fd node = open_handle(root_, folder->handle, O_RDONLY | O_DIRECTORY);
+  const platform::Fd node = open_handle(root(), folder->handle, O_RDONLY | O_DIRECTORY);
   VerifiedNames names;
   if (!node || !ask_entry(folder) || !compare_names(folder, node.number(), names)) return;
   for (const VerifiedName& each : names) {
@@ -142,11 +168,12 @@ bool Verifier::compare_names(const ItemRef& folder, int node, VerifiedNames& nam
     VerifiedNames piece;
     std::size_t bytes = 0;
     for (const auto& [name, inode] : here) {
+      if (is_excluded(node, *folder, name)) continue;
       piece.push_back({name, id_of(inode)});
       names.push_back(piece.back());
       bytes += name.size() + sizeof(std::uint64_t) + sizeof(std::uint32_t);
       if (bytes < names_bytes_max) continue;
-      leader_.send({.op = Op::verify_names, .flags = more_follows, .file = folder->file}, pack(piece).bytes());
+      leader_.append({.op = Op::verify_names, .flags = more_follows, .file = folder->file}, pack(piece).bytes(), false);
       piece.clear();
       bytes = 0;
     }
@@ -155,6 +182,13 @@ bool Verifier::compare_names(const ItemRef& folder, int node, VerifiedNames& nam
   // What is asked next is about the files that have these names.
   faulty_.clear();
   return settle(0);
+}
+
+bool Verifier::is_excluded(int folder, const Item& parent, const std::string& name) const {
+  const Exclusion& exclusion = *directories_[volume_].exclusion;
+  struct stat of {};
+  return !exclusion.is_empty() && ::fstatat(folder, name.c_str(), &of, AT_SYMLINK_NOFOLLOW) == 0 &&
+         exclusion.excludes(parent.path.empty() ? name : parent.path + "/" + name, S_ISDIR(of.st_mode));
 }
 
 Verifier::ItemRef Verifier::item_of(int folder, const Item& parent, const std::string& name) const {
@@ -168,7 +202,7 @@ Verifier::ItemRef Verifier::item_of(int folder, const Item& parent, const std::s
 }
 
 bool Verifier::ask_entry(const ItemRef& item) {
-  const platform::Fd node = open_handle(root_, item->handle, O_PATH | O_NOFOLLOW);
+  const platform::Fd node = open_handle(root(), item->handle, O_PATH | O_NOFOLLOW);
   if (!node) return false;
   const auto shared = leader_.gate.shared();
   const std::lock_guard lock{leader_.locks.of(item->file)};
@@ -189,7 +223,7 @@ void Verifier::compare_file(const ItemRef& item) {
 }
 
 void Verifier::compare_contents(const ItemRef& item) {
-  const platform::Fd file = open_handle(root_, item->handle, O_RDONLY);
+  const platform::Fd file = open_handle(root(), item->handle, O_RDONLY);
   struct stat of {};
   if (!file || ::fstat(file.number(), &of) != 0) return;
   // What is appended meanwhile was never on the disk without the replica's having it: a file that grows has an end.
@@ -241,7 +275,7 @@ void Verifier::ask(Question question, const Head& head, std::span<const std::byt
     const std::lock_guard lock{mutex_};
     open_.push_back(std::move(question));
   }
-  leader_.send(head, payload);
+  leader_.append(head, payload, false);
 }
 
 void Verifier::answered(const Head& head, std::span<const std::byte> payload) {
@@ -312,76 +346,8 @@ void Verifier::take_names(const Question& question, const NamesAnswer& answer) {
   report_.differences += answer.count - answer.first.size();
 }
 
-void Verifier::repair_name(const Item& folder, const FaultyName& faulty) {
-  const platform::Fd node = open_handle(root_, folder.handle, O_RDONLY | O_DIRECTORY);
-  if (!node) return;
-  const auto shared = leader_.gate.shared();
-  const platform::Fd file = backing::open_node(node.number(), faulty.name);
-  if (faulty.fault == NameFault::extra) {
-    // Made meanwhile: what is there is the stream's.
-    if (file) return;
-    leader_.send({.op = Op::repair_extra, .file = folder.file}, pack_name(faulty.name).bytes());
-    return send_times(folder.file, node.number());
-  }
-  struct stat of {};
-  if (!file || backing::stat_of(file.number(), of) != 0 || of.st_dev != device_) return;
-  const FileId id = id_of(of.st_ino);
-  const std::lock_guard lock{leader_.locks.of(id)};
-  if (backing::stat_of(file.number(), of) != 0) return;
-  leader_.send({.op = Op::repair_name, .file = folder.file},
-               pack(entry_of(file.number(), id, faulty.name, of)).bytes());
-  send_times(id, file.number());
-  send_times(folder.file, node.number());
-}
-
-void Verifier::repair_entry(const Item& item) {
-  const platform::Fd node = open_handle(root_, item.handle, O_PATH | O_NOFOLLOW);
-  if (!node) return;
-  const auto shared = leader_.gate.shared();
-  const std::lock_guard lock{leader_.locks.of(item.file)};
-  struct stat of {};
-  if (backing::stat_of(node.number(), of) != 0 || of.st_nlink == 0) return;
-  leader_.send({.op = Op::repair_entry, .file = item.file},
-               pack(entry_of(node.number(), item.file, item.name, of)).bytes());
-  send_times(item.file, node.number());
-}
-
-void Verifier::repair_block(const Item& item, std::uint64_t offset, std::uint64_t bytes) {
-  const platform::Fd file = open_handle(root_, item.handle, O_RDONLY);
-  if (!file) return;
-  const auto shared = leader_.gate.shared();
-  const std::lock_guard lock{leader_.locks.of(item.file)};
-  struct stat of {};
-  if (::fstat(file.number(), &of) != 0 || of.st_nlink == 0) return;
-  std::size_t got = 0;
-  buffer_.resize(verify_chunk_bytes);
-  backing::read_at(file.number(), buffer_.data(), bytes, offset, got);
-  // Cut off meanwhile, and so it is there.
-  if (got == 0) return;
-  const off_t data = ::lseek(file.number(), static_cast<off_t>(offset), SEEK_DATA);
-  const bool is_hole = data < 0 || static_cast<std::uint64_t>(data) >= offset + got;
-  if (is_hole) {
-    leader_.send({.op = Op::allocate,
-                  .flags = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                  .file = item.file,
-                  .offset = offset,
-                  .extra = got},
-                 {});
-  } else {
-    leader_.send({.op = Op::write, .file = item.file, .offset = offset}, std::span{buffer_}.first(got));
-  }
-  send_times(item.file, file.number());
-}
-
-void Verifier::send_times(FileId file, int node) {
-  struct stat of {};
-  if (backing::stat_of(node, of) != 0) return;
-  AttributeChange change;
-  change.times = Times{of.st_atim, of.st_mtim};
-  leader_.send({.op = Op::attributes, .file = file}, pack(change).bytes());
-}
-
-void Verifier::differs(const Difference& found) {
+void Verifier::differs(Difference found) {
+  found.path.insert(0, prefixes_[volume_]);
   const std::lock_guard lock{mutex_};
   add_difference(report_, found);
 }

@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "agent/base/time.hpp"
+#include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/stream/file_handle.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
 #include "agent/data/filesync/stream/verify_report.hpp"
@@ -26,7 +27,9 @@ class Leader;
 class Verifier {
  public:
   using Ended = std::function<void(const VerifyReport&)>;
-  Verifier(Leader& leader, int root, bool repairs, Ended ended);
+  /// `prefixes`: of the paths of each directory, in the report.
+  Verifier(Leader& leader, std::vector<Directory> directories, std::vector<std::string> prefixes, bool repairs,
+           Ended ended);
   ~Verifier();
 
   void start();
@@ -57,10 +60,16 @@ class Verifier {
 
   void run();
   void compare_all();
+  /// How much there is to compare, about.
+  void sum_up(int folder);
+  bool is_over();
+  /// False: it is over.
+  bool compare_directory(VolumeNumber number);
   /// A folder and the files in it; its folders come later.
   void compare_folder(const ItemRef& folder);
   bool compare_names(const ItemRef& folder, int node, VerifiedNames& names);
   void compare_file(const ItemRef& item);
+  bool is_excluded(int folder, const Item& parent, const std::string& name) const;
   ItemRef item_of(int folder, const Item& parent, const std::string& name) const;
   bool ask_entry(const ItemRef& item);
   void compare_contents(const ItemRef& item);
@@ -76,13 +85,17 @@ class Verifier {
   void repair_block(const Item& item, std::uint64_t offset, std::uint64_t bytes);
   /// A repair has changed the replica's. Under the lock of what was repaired.
   void send_times(FileId file, int node);
-  void differs(const Difference& found);
-  FileId id_of(ino_t inode) const { return inode == root_inode_ ? root_id : FileId{inode}; }
+  void differs(Difference found);
+  static ManifestEntry entry_of(int node, FileId file, const std::string& name, const struct stat& of);
+  int root() const { return directories_[volume_].root; }
+  FileId id_of(ino_t inode) const { return inode == root_inode_ ? root_of(volume_) : file_of(volume_, inode); }
 
   Leader& leader_;
-  int root_;
+  std::vector<Directory> directories_;
+  std::vector<std::string> prefixes_;
   bool repairs_;
   Ended ended_;
+  VolumeNumber volume_ = 0;  // the directory that is being compared
   ino_t root_inode_ = 0;
   dev_t device_ = 0;
   std::vector<ItemRef> folders_;            // to come

@@ -58,7 +58,7 @@ Status Channel::shake_hands(bool is_client) {
                               : "the handshake fails: is /etc/clusteragent/cluster.key the same on both nodes?"};
     }
   }
-  heard_ = spoke_ = platform::boottime_now();
+  heard_ = spoke_ = moved_ = platform::boottime_now();
   return success();
 }
 
@@ -155,7 +155,7 @@ void Channel::write_some() {
       return;
     }
     sent_ += written;
-    spoke_ = platform::boottime_now();
+    spoke_ = moved_ = platform::boottime_now();
   }
 }
 
@@ -208,6 +208,11 @@ bool Channel::is_heard_and_speaks() {
     return false;
   }
   const std::lock_guard io{io_};
+  if (!wants_write_) moved_ = now;
+  if (now - moved_ > options_.send_limit) {
+    close(fmt::format("it has taken nothing for {} ms of what was to be sent", to_milliseconds(now - moved_)));
+    return false;
+  }
   if (now - spoke_ >= options_.silence_limit / 4) {
     spoke_ = now;
     append({.op = Op::ping}, {});

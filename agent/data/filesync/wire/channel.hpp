@@ -33,6 +33,7 @@ struct ChannelOptions {
   std::vector<SharedKey> keys;  // the first is used to connect, all are accepted
   Duration handshake_limit = std::chrono::seconds{3};
   Duration silence_limit = std::chrono::seconds{5};  // afterwards the other side counts as lost
+  Duration send_limit = std::chrono::seconds{30};    // so long it may take nothing of what is to be sent
   const std::atomic<bool>* is_cancelled = nullptr;   // ends connect() and accept() soon; outlives them
 };
 
@@ -95,6 +96,7 @@ class Channel {
   std::vector<std::byte> sending_;
   std::size_t sent_ = 0;
   Instant spoke_;
+  Instant moved_;  // when something was sent last, or nothing was to be sent
   std::atomic<bool> wants_write_ = false;
   std::mutex mutex_;
   std::condition_variable room_;

@@ -27,6 +27,15 @@ NewFile take_new_file(Unpacker& from) {
   return value;
 }
 
+void put(Packer& to, const HistoryId& value) {
+  to.number(value.high).number(value.low);
+}
+
+HistoryId take_history(Unpacker& from) {
+  const auto high = from.number<std::uint64_t>();
+  return {high, from.number<std::uint64_t>()};
+}
+
 void put(Packer& to, const timespec& time) {
   to.number(std::int64_t{time.tv_sec}).number(std::int64_t{time.tv_nsec});
 }
@@ -48,6 +57,10 @@ bool is_file_name(const std::string& name) {
 Packer pack(const Hello& value) {
   Packer to;
   to.number(value.version).text(value.module).text(value.node).number(value.epoch);
+  to.number(std::uint8_t{value.standing.has_led});
+  put(to, value.standing.history);
+  put(to, value.standing.parent);
+  to.text(value.directories);
   return to;
 }
 
@@ -79,6 +92,12 @@ Packer pack(const ManifestEntry& value) {
   return to;
 }
 
+Packer pack(std::span<const Doubt> doubts) {
+  Packer to;
+  for (const Doubt& each : doubts) to.number(each.file.value()).number(each.extent);
+  return to;
+}
+
 Packer pack_names(const std::string& first, const std::string& second) {
   Packer to;
   to.text(first).text(second);
@@ -101,6 +120,10 @@ std::optional<Hello> unpack_hello(std::span<const std::byte> bytes) {
   value.module = from.text();
   value.node = from.text();
   value.epoch = from.number<std::uint64_t>();
+  value.standing.has_led = from.number<std::uint8_t>() != 0;
+  value.standing.history = take_history(from);
+  value.standing.parent = take_history(from);
+  value.directories = from.text();
   return from.is_complete() ? std::optional{value} : std::nullopt;
 }
 
@@ -108,6 +131,12 @@ std::optional<NewFile> unpack_new_file(std::span<const std::byte> bytes) {
   Unpacker from{bytes};
   NewFile value = take_new_file(from);
   return from.is_complete() && is_file_name(value.name) ? std::optional{std::move(value)} : std::nullopt;
+}
+
+std::optional<NewFile> unpack_unnamed_file(std::span<const std::byte> bytes) {
+  Unpacker from{bytes};
+  NewFile value = take_new_file(from);
+  return from.is_complete() && value.name.empty() ? std::optional{std::move(value)} : std::nullopt;
 }
 
 std::optional<AttributeChange> unpack_attributes(std::span<const std::byte> bytes) {
@@ -139,9 +168,19 @@ std::optional<ManifestEntry> unpack_manifest_entry(std::span<const std::byte> by
     value.xattrs.emplace_back(std::move(name), from.text());
   }
   // The root alone has no name.
-  const bool is_named = value.file == root_id ? value.made.name.empty() : is_file_name(value.made.name);
+  const bool is_named = is_root(value.file) ? value.made.name.empty() : is_file_name(value.made.name);
   return from.is_complete() && value.xattrs.size() == count && is_named ? std::optional{std::move(value)}
                                                                         : std::nullopt;
+}
+
+std::optional<Doubts> unpack_doubts(std::span<const std::byte> bytes) {
+  Unpacker from{bytes};
+  Doubts doubts;
+  while (!from.is_empty()) {
+    const FileId file{from.number<std::uint64_t>()};
+    doubts.push_back({file, from.number<std::uint64_t>()});
+  }
+  return from.is_complete() ? std::optional{std::move(doubts)} : std::nullopt;
 }
 
 std::optional<std::pair<std::string, std::string>> unpack_names(std::span<const std::byte> bytes) {

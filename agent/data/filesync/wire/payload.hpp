@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/data/filesync/ledger/history.hpp"
 #include "agent/data/filesync/wire/operation.hpp"
 #include "agent/data/filesync/wire/packer.hpp"
 
@@ -21,6 +22,8 @@ struct Hello {
   std::string module;
   std::string node;
   std::uint64_t epoch = 0;
+  Standing standing{};
+  std::string directories;  // in words, of both nodes the same
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -56,8 +59,18 @@ struct ManifestEntry {
   NewFile made;
   std::uint64_t size = 0;
   std::vector<std::pair<std::string, std::string>> xattrs;
+  bool is_certain = false;  // travels in the frame's head
   friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
 };
+
+/// A file of which the replica knows more than that it is where the primary looks for it.
+struct Doubt {
+  static constexpr std::uint64_t whole = ~std::uint64_t{0};
+  FileId file{};
+  std::uint64_t extent = whole;
+  friend bool operator==(const Doubt&, const Doubt&) = default;
+};
+using Doubts = std::vector<Doubt>;
 
 bool is_file_name(const std::string& name);
 
@@ -65,13 +78,16 @@ Packer pack(const Hello& value);
 Packer pack(const NewFile& value);
 Packer pack(const AttributeChange& value);
 Packer pack(const ManifestEntry& value);
+Packer pack(std::span<const Doubt> doubts);
 Packer pack_names(const std::string& first, const std::string& second);
 Packer pack_name(const std::string& name);
 
 std::optional<Hello> unpack_hello(std::span<const std::byte> bytes);
 std::optional<NewFile> unpack_new_file(std::span<const std::byte> bytes);
+std::optional<NewFile> unpack_unnamed_file(std::span<const std::byte> bytes);
 std::optional<AttributeChange> unpack_attributes(std::span<const std::byte> bytes);
 std::optional<ManifestEntry> unpack_manifest_entry(std::span<const std::byte> bytes);
+std::optional<Doubts> unpack_doubts(std::span<const std::byte> bytes);
 std::optional<std::pair<std::string, std::string>> unpack_names(std::span<const std::byte> bytes);
 std::optional<std::string> unpack_name(std::span<const std::byte> bytes);
 

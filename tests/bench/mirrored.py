@@ -1,0 +1,134 @@
+"""What a mirrored directory costs the application: the same load in turns on a plain directory of the same disk, on the
+mirrored one, and on MariaDB's own semi-synchronous replication."""
+import json
+import os
+import statistics
+import subprocess
+
+import report
+from database import Database, semi_synchronous
+from harness import MODULE, NODES, Lab, LabError, wait_for
+
+DIRECTORY = "/var/lib/mysql"  # each host of the sandbox has one of its own
+RFS = '<rfs async="{asynchronous}"><replicated dir="' + DIRECTORY + '" mode="read_only"/></rfs>'
+TESTS = (("oltp_write_only", "write only"), ("oltp_read_write", "read and write"))
+COPY_PATIENCE_S = 120
+FIO_S = 6
+FIO = (("4 KiB at random, fdatasync after each", ["--rw=randwrite", "--bs=4k", "--fdatasync=1"], "iops"),
+       ("1 MiB in order, fsync at the end", ["--rw=write", "--bs=1M", "--end_fsync=1"], "bw"))
+HOW = """A cell is median (least..most) of the ratio to the plain directory in the turn just before. MariaDB 10.11 with
+innodb_flush_log_at_trx_commit=1, sync_binlog=1, O_DIRECT; sysbench with 8 threads on 4 tables of 50,000 rows. Both
+nodes, both databases and sysbench share the machine's processors, and the two nodes share its disk: on two machines
+the mirror has more room than here. The stream is TLS."""
+
+
+class Mirrored:
+    """A cluster with the directory mirrored and nothing else in the module."""
+
+    def __init__(self, asynchronous="second"):
+        self.lab = Lab(on_disk=True)
+        self.asynchronous = asynchronous
+
+    def __enter__(self):
+        self.lab.__enter__()
+        try:
+            self.lab.write_module(rfs=RFS.format(asynchronous=self.asynchronous), pulse=100, timeout=5000)
+            self.lab.start_agents()
+            self.lab.agent("node1", "prim", "-m", MODULE)
+            self.lab.wait_states({"node1": "ALONE"})
+            self.lab.agent("node2", "start", "-m", MODULE)
+            self.wait_up_to_date()
+        except BaseException as problem:
+            self.lab.__exit__(type(problem), problem, None)
+            raise
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.lab.__exit__(kind, error, trace)
+
+    def is_up_to_date(self):
+        return self.lab.status("node1").get("replication", {}).get("state") == "up to date"
+
+    def wait_up_to_date(self):
+        self.lab.wait_states({"node1": "PRIM", "node2": "SECOND"})
+        if not wait_for(self.is_up_to_date, COPY_PATIENCE_S):
+            raise LabError(f"not up to date: {self.lab.status('node1').get('replication')}")
+
+    def plain_directory(self, host):
+        """Of the same file system as what lies under the mirrored one."""
+        path = os.path.join(self.lab.sandbox.host_directory(host), "plain")
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o755)
+        return path
+
+
+def turns(systems, repetitions, measure, say):
+    """[{system: value}], each turn with all of them, one after the other."""
+    results = []
+    for number in range(repetitions):
+        results.append({name: measure(name) for name in systems})
+        say(f"turn {number + 1} of {repetitions}: " +
+            ", ".join(f"{name} {value[0] if isinstance(value, tuple) else value:.0f}"
+                      for name, value in results[-1].items()))
+    return results
+
+
+def ratios(results, name, base="plain", part=0):
+    pick = lambda value: value[part] if isinstance(value, tuple) else value
+    return [pick(one[name]) / pick(one[base]) for one in results]
+
+
+def database_table(asynchronous, repetitions, seconds, with_semi_sync, say):
+    rows = []
+    with Mirrored(asynchronous) as mirrored:
+        lab = mirrored.lab
+        databases = {"plain": Database(lab, "node1", os.path.join(mirrored.plain_directory("node1"), "data"), 3307),
+                     "mirrored": Database(lab, "node1", DIRECTORY, 3306)}
+        if with_semi_sync:
+            semi = [Database(lab, node, os.path.join(mirrored.plain_directory(node), "semi"), 3308, number)
+                    for number, node in enumerate(NODES, 1)]
+            databases["semi-sync"], standby = semi
+            standby.start()
+        for database in databases.values():
+            database.start()
+        if with_semi_sync:
+            semi_synchronous(databases["semi-sync"], standby, lab.sandbox.address("node1"))
+        for database in databases.values():
+            database.fill()
+        for test, text in TESTS:
+            results = turns(databases, repetitions,
+                            lambda name, test=test: databases[name].transactions_per_s(test, seconds), say)
+            for name in databases:
+                if name != "plain":
+                    rows.append([f"{text}, {name}", report.spread(ratios(results, name), 2),
+                                 report.spread(ratios(results, name, part=1), 2),
+                                 f"{statistics.median(one[name][0] for one in results):.0f}"])
+        if not mirrored.is_up_to_date():
+            raise LabError("the mirror was lost while it was measured")
+        for database in databases.values():
+            database.stop()
+    return report.table([f'sysbench, async="{asynchronous}"', "transactions/s, ratio to plain", "95 %, ratio to plain",
+                         "transactions/s"], rows)
+
+
+def fio(lab, folder, words, what):
+    path = os.path.join(folder, "fio")
+    argv = ["fio", "--name=one", f"--filename={path}", "--ioengine=psync", "--output-format=json", f"--runtime={FIO_S}",
+            *words]
+    done = subprocess.run(["nsenter", "-t", str(lab.sandbox.running("node1")["pid"]), "-a", *argv],
+                          capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise LabError(f"fio: {done.stderr[-500:]}")
+    return json.loads(done.stdout[done.stdout.index("{"):])["jobs"][0]["write"][what]
+
+
+def fio_table(asynchronous, repetitions, size, say):
+    rows = []
+    with Mirrored(asynchronous) as mirrored:
+        folders = {"plain": mirrored.plain_directory("node1"), "mirrored": DIRECTORY}
+        for text, words, what in FIO:
+            words = [*words, f"--size={size}"]
+            results = turns(folders, repetitions,
+                            lambda name, words=words, what=what: fio(mirrored.lab, folders[name], words, what), say)
+            rows.append([text, report.spread(ratios(results, "mirrored"), 2)])
+    return report.table([f'fio, async="{asynchronous}"', "ratio to plain"], rows)

@@ -11,7 +11,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import enter_own_namespaces, libc, pair, soon  # noqa: E402
+from engine_pair import CLONE_NEWNS, MS_BIND, MS_REC, enter_own_namespaces, libc, mount, pair, soon  # noqa: E402
 from test_engine import write  # noqa: E402
 from tree import compare, snapshot  # noqa: E402
 
@@ -24,9 +24,11 @@ def backing(engine, name):
 
 
 class Kept:
-    """The command line on what an engine kept; it looks for it where the agent's paths are."""
+    """The command line on what an engine kept; it looks for it where the agent's paths are, and sees the directories
+    where the engine does."""
 
     def __init__(self, engine):
+        self.engine = engine
         self.root = os.path.join(os.path.dirname(engine.directory), "root")
         os.makedirs(os.path.join(self.root, "var/lib/clusteragent", MODULE), exist_ok=True)
         link = os.path.join(self.root, "var/lib/clusteragent", MODULE, "filesync")
@@ -35,9 +37,13 @@ class Kept:
 
     def say(self, *words, code=0):
         done = subprocess.run([os.environ["CLUSTERAGENT_BINARY"], "--root", self.root, "salvage", *words, "-m", MODULE],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=60, check=False, preexec_fn=self.enter)
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
         return done.stdout + done.stderr
+
+    def enter(self):
+        libc.unshare(CLONE_NEWNS)
+        mount(self.engine.folder, self.engine.common, MS_BIND | MS_REC)
 
     def sets(self):
         return [line.split()[0] for line in self.say("list").splitlines() if line[0].isdigit()]
@@ -111,7 +117,7 @@ class Salvage(unittest.TestCase):
 
             self.assertIn("is not empty", kept.say("extract", name, out, code=3))
             kept.say("extract", name, out, "folder", "--replace")
-            self.assertIn("inside the replicated directory", kept.say("extract", name, two.directory + "/x", code=3))
+            self.assertIn("inside the replicated directory", kept.say("extract", name, two.seen(two.directory) + "/x", code=3))
             self.assertIn("no set", kept.say("drop", "../state", code=2))
             kept.say("drop", name)
             self.assertEqual(kept.sets(), [])
@@ -123,23 +129,21 @@ class Salvage(unittest.TestCase):
                     with open(os.path.join(path, "large"), "wb") as file:
                         file.truncate(LARGE)
             for number, path in enumerate(two.backings):
+                for engine in (one, two):
+                    write(os.path.join(engine.backings[number], "large"), b"equal %d" % number, os.O_WRONLY, 4 << 20)
                 write(os.path.join(path, "file"), b"own of %d" % number)
                 write(os.path.join(path, "large"), b"own of %d" % number, os.O_WRONLY, 1 << 20)
                 write(os.path.join(one.backings[number], "large"), b"primary %d" % number, os.O_WRONLY, 2 << 20)
             copy(one, two, diverged=1)
             kept, out = Kept(two), os.path.join(two.folder, "out")
-            # Outside of the engine's namespace its directories have other paths; the present files are in the backings.
-            name = kept.sets()[0]
-            about = os.path.join(two.state_path, "salvage", name, "about.json")
-            with open(about, encoding="utf-8") as file:
-                said = json.load(file)
-            self.assertEqual(said["directories"], [two.seen(path) for path in two.directories])
-            kept.say("extract", name, out, code=1)
+            kept.say("extract", kept.sets()[0], out)
             for number, path in enumerate(two.directories):
                 with open(os.path.join(out, two.seen(path)[1:], "file"), "rb") as file:
                     self.assertEqual(file.read(), b"own of %d" % number)
                 with open(os.path.join(out, two.seen(path)[1:], "large"), "rb") as file:
                     self.assertEqual(os.pread(file.fileno(), 8, 1 << 20), b"own of %d" % number)
+                    # Laid over the present one of the same directory.
+                    self.assertEqual(os.pread(file.fileno(), 7, 4 << 20), b"equal %d" % number)
             self.assertEqual(os.listdir(out), [two.seen(two.directories[0]).split("/")[1]])
 
     def test_once_for_a_split_and_never_without_one(self):

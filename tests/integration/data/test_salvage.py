@@ -117,7 +117,8 @@ class Salvage(unittest.TestCase):
 
             self.assertIn("is not empty", kept.say("extract", name, out, code=3))
             kept.say("extract", name, out, "folder", "--replace")
-            self.assertIn("inside the replicated directory", kept.say("extract", name, two.seen(two.directory) + "/x", code=3))
+            inside = two.seen(two.directory) + "/x"
+            self.assertIn("inside the replicated directory", kept.say("extract", name, inside, code=3))
             self.assertIn("no set", kept.say("drop", "../state", code=2))
             kept.say("drop", name)
             self.assertEqual(kept.sets(), [])

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <limits>
 
+#include "agent/platform/fd.hpp"
+
 namespace clusteragent::filesync {
 namespace {
 

@@ -20,6 +20,7 @@ enum ExitCode : int {
   exit_refused = 3,      // the present state forbids it, or it ended in another state than asked for
   exit_unreachable = 4,  // no agent answers
   exit_configuration = 5,
+  exit_differs = 6,  // `rfs verify --wait`: the copies are not equal, and nothing repaired them
 };
 
 struct Context {

@@ -15,7 +15,7 @@ int run_program(int argc, const char* const* argv, const RunAgent& run_agent, co
   app.fallthrough();
   app.footer(
       "Exit codes: 0 success, 1 failure, 2 usage, 3 refused by the present state, 4 agent not reachable,\n"
-      "5 bad configuration. See clusteragent(8).");
+      "5 bad configuration, 6 the copies differ. See clusteragent(8).");
   app.add_option("--root", context.paths.root, "Put every path under DIR ($CLUSTERAGENT_ROOT)")->type_name("DIR");
   app.add_option("--node", context.node, "The node of cluster.xml that this is")->type_name("NAME");
   app.add_option("-m,--module", context.module, "The module; not needed where there is one")->type_name("MODULE");
@@ -25,6 +25,8 @@ int run_program(int argc, const char* const* argv, const RunAgent& run_agent, co
   add_hand_over(program);
   add_maintenance(program);
   add_acknowledge(program);
+  add_rfs(program);
+  add_salvage(program);
   add_status(program);
   add_log(program);
   add_config(program);

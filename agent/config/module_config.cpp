@@ -9,6 +9,7 @@
 #include "agent/config/module_rules.hpp"
 #include "agent/config/replication.hpp"
 #include "agent/config/syntax.hpp"
+#include "agent/config/time_of_day.hpp"
 
 namespace clusteragent::config {
 namespace {
@@ -142,6 +143,8 @@ RfsConfig build_rfs(const Section& rfs) {
   out.connections = count_of(rfs["nbremconn"]);
   out.sync_delta = rfs["syncdelta"].duration();
   out.sync_at = rfs["syncat"].text;
+  out.salvage_bytes_max = static_cast<std::uint64_t>(rfs["salvage"].number) * 1'000'000;
+  if (rfs["verify_at"].is_set()) out.verify_at = time_of_day(rfs["verify_at"].text);
   if (const Section* flow = rfs.find("flow")) out.flow_lan = (*flow)["name"].text;
   for (const Section* replicated : rfs.all("replicated")) out.directories.push_back(build_replicated(*replicated));
   return out;

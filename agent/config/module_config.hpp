@@ -112,8 +112,10 @@ struct RfsConfig {
   Duration resync_timeout{};
   std::uint32_t connections = 0;
   Duration sync_delta{};
-  std::string sync_at;   // empty: all the time
-  std::string flow_lan;  // empty: the heartbeat with ident "flow", else the first
+  std::string sync_at;                            // empty: all the time
+  std::uint64_t salvage_bytes_max = 0;            // 0: nothing is kept
+  std::optional<std::chrono::minutes> verify_at;  // since local midnight
+  std::string flow_lan;                           // empty: the heartbeat with ident "flow", else the first
   std::vector<ReplicatedConfig> directories;
 };
 

@@ -10,6 +10,7 @@
 
 #include "agent/config/splitbrain.hpp"
 #include "agent/config/syntax.hpp"
+#include "agent/config/time_of_day.hpp"
 
 namespace clusteragent::config {
 namespace {
@@ -235,6 +236,9 @@ class ModuleRules {
   }
 
   void check_rfs(const Section& rfs) {
+    const Value& verify_at = rfs["verify_at"];
+    if (verify_at.is_set() && verify_at.is_valid && !time_of_day(verify_at.text))
+      error(verify_at, "is no time of day", "HH:MM, from 00:00 to 23:59, in the local time of the primary");
     if (const Section* flow = rfs.find("flow")) check_lan((*flow)["name"]);
     if (rfs.find("replicated") == nullptr)
       diagnostics_.error(rfs.at, "<rfs> has no <replicated>; it needs at least one");

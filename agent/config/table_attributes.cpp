@@ -297,6 +297,14 @@ constexpr std::array attributes{
                                 "become primary."},
     AttributeRow{.element = "rfs", .name = "syncat", .type = Type::text, .standing = stored,
                  .description = "Synchronise at these times instead of continuously."},
+    AttributeRow{.element = "rfs", .name = "salvage", .type = Type::integer, .fallback = "1000", .unit = "MB",
+                 .maximum = 1'000'000,
+                 .description = "Not in SafeKit. Room on each node, under /var/lib/clusteragent, for what a copy from "
+                                "the other node overwrites where this node had written on its own "
+                                "(`clusteragent salvage`); 0: it is lost."},
+    AttributeRow{.element = "rfs", .name = "verify_at", .type = Type::text,
+                 .description = "Not in SafeKit. Time of day, such as `03:30`, local: the primary then compares both "
+                                "copies, while the application goes on (`clusteragent rfs verify`)."},
     AttributeRow{.element = "flow", .name = "name", .type = Type::label, .is_required = true,
                  .description = "Name of a `<lan>` of cluster.xml."},
     AttributeRow{.element = "replicated", .name = "dir", .type = Type::path, .is_required = true,

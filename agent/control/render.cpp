@@ -104,9 +104,55 @@ void add_row(std::vector<Row>& rows, const Screen& screen, const char* key, Cell
                           is_report_current(screen) ? shown(part(screen.report, key)) : Cell{unknown}));
 }
 
-void add_replication(std::vector<Row>& rows, const Screen& screen) {
+/// Whoever was primary then has the result.
+void append_verified(std::vector<Row>& rows, const Screen& screen) {
+  const auto shown = [](const Json& document) { return verify_cell(part(part(document, "replication"), "verify")); };
+  const Cell own = shown(screen.own);
+  const Cell peer = is_report_current(screen) ? shown(screen.report) : Cell{};
+  if (!own.text.empty() || !peer.text.empty()) rows.push_back(labelled("verified", own, peer));
+}
+
+Cell salvaged_cell(const Json& document) {
+  const Json& salvaged = part(part(document, "replication"), "salvaged");
+  const auto sets = number(salvaged, "sets");
+  if (!sets) return {};
+  return {fmt::format("{} of salvaged data, {} MB: clusteragent salvage list",
+                      *sets == 1 ? "1 set" : fmt::format("{} sets", *sets),
+                      number(salvaged, "bytes").value_or(0) / 1'000'000),
+          Tint::magenta};
+}
+
+Cell tampered_cell(const Json& document) {
+  const Json& tampered = part(part(document, "replication"), "tampered");
+  if (tampered.empty()) return {};
+  std::string paths;
+  for (const Json& path : part(tampered, "first")) {
+    const Json holder{{"path", path}};
+    paths += (paths.empty() ? ": " : ", ") + text(holder, "path");
+  }
+  return {fmt::format("{} entries of the directory while the module was stopped here{}",
+                      number(tampered, "count").value_or(0), paths),
+          Tint::red};
+}
+
+void append_tampered(std::vector<Row>& rows, const Screen& screen) {
+  const Cell own = tampered_cell(screen.own);
+  const Cell peer = is_report_current(screen) ? tampered_cell(screen.report) : Cell{};
+  if (!own.text.empty() || !peer.text.empty()) rows.push_back(labelled("changed", own, peer));
+}
+
+void append_salvaged(std::vector<Row>& rows, const Screen& screen) {
+  const Cell own = salvaged_cell(screen.own);
+  const Cell peer = is_report_current(screen) ? salvaged_cell(screen.report) : Cell{};
+  if (!own.text.empty() || !peer.text.empty()) rows.push_back(labelled("salvaged", own, peer));
+}
+
+void append_about_data(std::vector<Row>& rows, const Screen& screen) {
   add_row(rows, screen, "replication", replication_cell);
   add_row(rows, screen, "replication", replicated_directories_cell, "mirrored");
+  append_verified(rows, screen);
+  append_tampered(rows, screen);
+  append_salvaged(rows, screen);
 }
 
 std::vector<Row> node_rows(const Screen& screen) {
@@ -161,7 +207,7 @@ std::vector<Row> node_rows(const Screen& screen) {
   rows.push_back(labelled("heartbeat", {"as below"}, {heard_text(screen.seen)}));
   add_row(rows, screen, "witness", witness_cell);
   add_row(rows, screen, "ping", ping_cell);
-  add_replication(rows, screen);
+  append_about_data(rows, screen);
   const bool has_report = number(screen.own, "peer_report_age_ms").has_value();
   rows.push_back(
       labelled("report", {"just now"}, {has_report ? ago_text(screen.own, "peer_report_age_ms") : "none yet"}));

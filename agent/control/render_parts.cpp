@@ -131,6 +131,31 @@ Cell replication_cell(const Json& replication) {
   return {state};
 }
 
+Cell verify_cell(const Json& verification) {
+  constexpr std::int64_t megabyte = 1'000'000;
+  const std::string state = text(verification, "state");
+  if (state.empty()) return {};
+  const std::int64_t bytes = number(verification, "bytes").value_or(0);
+  if (state == "running") {
+    const std::int64_t all = number(verification, "bytes_all").value_or(0);
+    return {fmt::format("under way: {} of about {} MB, {} differences", bytes / megabyte,
+                        std::max(all, bytes) / megabyte, number(verification, "differences").value_or(0)),
+            Tint::magenta};
+  }
+  const std::string facts = fmt::format("{}; {} files, {} MB in {}", ago_text(verification, "age_ms"),
+                                        number(verification, "files").value_or(0), bytes / megabyte,
+                                        duration_text(number(verification, "lasted_ms").value_or(0)));
+  const std::int64_t differences = number(verification, "differences").value_or(0);
+  const std::int64_t repaired = number(verification, "repaired").value_or(0);
+  std::string found = fmt::format("{} {}", differences, differences == 1 ? "difference" : "differences");
+  if (repaired > 0) found += repaired < differences ? fmt::format(", {} repaired", repaired) : ", repaired";
+  if (state != "done") return {fmt::format("not to its end: {} ({}; {})", text(verification, "reason"), found, facts)};
+  if (differences == 0) return {fmt::format("both copies equal ({})", facts), Tint::green};
+  const bool is_repaired = repaired == differences;
+  return {fmt::format("{}{} ({})", found, is_repaired ? "" : ": clusteragent rfs verify --repair", facts),
+          is_repaired ? Tint::magenta : Tint::red};
+}
+
 std::string permille_text(const Json& object, const char* key) {
   const auto value = number(object, key);
   return value ? fmt::format("{}.{} %", *value / 10, *value % 10) : std::string{unknown};

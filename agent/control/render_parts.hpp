@@ -28,6 +28,8 @@ std::string restarts_text(const Json& restarts);
 std::string record_text(const Json& local);
 /// `up to date`, or how far the other node's copy is, or that there is none.
 Cell replication_cell(const Json& replication);
+/// What the newest verification found; empty: there was none.
+Cell verify_cell(const Json& verification);
 /// Their paths.
 Cell replicated_directories_cell(const Json& replication);
 std::string permille_text(const Json& object, const char* key);

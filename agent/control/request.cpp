@@ -80,6 +80,21 @@ std::size_t character_bytes(std::string_view text) {
   return is_control || is_overlong || is_surrogate ? 0 : bytes;
 }
 
+Result<Request> parse_verify(const Json& document) {
+  const auto repair = document.find("repair");
+  if (repair != document.end() && !repair->is_boolean()) return misunderstood("repair is true or false");
+  return Request{VerifyRequest{repair != document.end() && repair->get<bool>(), text_or_empty(document, "asked_by")}};
+}
+
+Result<Request> parse_kind(const std::string& kind, const Json& document) {
+  if (kind == "status") return Request{StatusRequest{}};
+  if (kind == "operate") return parse_operate(document);
+  if (kind == "print") return parse_print(document);
+  if (kind == "verify") return parse_verify(document);
+  if (kind == "reload_keys") return Request{ReloadKeysRequest{}};
+  return misunderstood("this agent knows status, operate, print, verify and reload_keys");
+}
+
 }  // namespace
 
 Result<Parsed> parse_request(std::string_view line) {
@@ -87,16 +102,9 @@ Result<Parsed> parse_request(std::string_view line) {
   if (!document.is_object()) return misunderstood("it is no JSON object");
   const std::string* kind = text_of(document, "request");
   if (kind == nullptr) return misunderstood("it does not say what it asks for");
-  Parsed parsed{text_or_empty(document, "node"), StatusRequest{}};
-  if (*kind == "status") return parsed;
-  auto request = *kind == "operate" ? parse_operate(document)
-                 : *kind == "print" ? parse_print(document)
-                 : *kind == "reload_keys"
-                     ? Result<Request>{Request{ReloadKeysRequest{}}}
-                     : Result<Request>{misunderstood("this agent knows status, operate, print and reload_keys")};
+  auto request = parse_kind(*kind, document);
   if (!request) return request.error();
-  parsed.request = std::move(*request);
-  return parsed;
+  return Parsed{text_or_empty(document, "node"), std::move(*request)};
 }
 
 Json refusal(const Error& error) {

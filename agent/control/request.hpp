@@ -33,7 +33,12 @@ struct PrintRequest {
 };
 /// Reads the cluster keys again.
 struct ReloadKeysRequest {};
-using Request = std::variant<StatusRequest, OperateRequest, PrintRequest, ReloadKeysRequest>;
+/// Compares both copies of the replicated directory.
+struct VerifyRequest {
+  bool repairs = false;
+  std::string asked_by;
+};
+using Request = std::variant<StatusRequest, OperateRequest, PrintRequest, ReloadKeysRequest, VerifyRequest>;
 
 struct Parsed {
   std::string node;  // which node the caller believes to talk to; empty: any

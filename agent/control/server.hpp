@@ -4,7 +4,8 @@
 // dead, and reading files has no place on the decision thread).
 //
 // Requests: {"request":"status"}; {"request":"operate","verb":..,"force":..,"identity":..,"asked_by":..};
-// {"request":"print","level":"I|W|E","text":..}; {"request":"reload_keys"}; each may carry "node", the name of the node
+// {"request":"print","level":"I|W|E","text":..}; {"request":"reload_keys"};
+// {"request":"verify","repair":..,"asked_by":..}; each may carry "node", the name of the node
 // that is meant. Answers: {"ok":true,...} or {"ok":false,"code":"usage|refused","message":..}. Ownership: the daemon's;
 // the io_context outlives it. Threads: the decision thread. Bounds: clients, line length and time; a client that
 // exceeds one is cut off and nobody else notices. A status document is made at most once in status_age_max, however
@@ -31,7 +32,8 @@ struct Handlers {
   std::function<Json()> status;
   std::function<void(const core::OperatorRequest&)> operate;  // answered by ControlServer::reply
   std::function<void(char level, const std::string& text)> print;
-  std::function<void(RequestId)> reload_keys;  // answered by ControlServer::reply
+  std::function<void(RequestId)> reload_keys;                   // answered by ControlServer::reply
+  std::function<void(RequestId, const VerifyRequest&)> verify;  // answered by ControlServer::reply
 };
 
 class ControlServer {

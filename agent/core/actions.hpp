@@ -99,6 +99,7 @@ struct LeadData {
 struct FollowData {
   Token token;
   Epoch epoch;
+  Epoch diverged;  // what this node wrote under it beside a newer primary is to be kept aside; 0: nothing
 };
 /// The other node is recorded as out of date: writes are acknowledged without it.
 struct AllowSolo {

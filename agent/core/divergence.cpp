@@ -12,8 +12,9 @@ void mark_divergence(Machine& m) {
   m.desired.diverged_epoch = m.tenure.epoch;
   request_persist(m);
   const std::string& peer = m.policy.node_names[m.policy.peer().value()];
-  const char* fate = m.policy.mirrors_data ? "; it is overwritten by the copy from that node"
-                                           : "; nothing merges it and nothing overwrites it";
+  const char* fate = m.policy.mirrors_data
+                         ? "; the copy from that node overwrites it and keeps it aside: clusteragent salvage list"
+                         : "; nothing merges it and nothing overwrites it";
   note(m, Severity::critical,
        "diverged: what this node's application wrote under epoch " + std::to_string(m.tenure.epoch.value()) +
            " since " + peer + " took over is on this node alone" + fate +

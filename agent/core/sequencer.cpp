@@ -104,7 +104,7 @@ Issue issue(Machine& m, const Step& step) {
       return Issue::waits;
     case StepKind::follow_data:
       m.awaited = make_token(m);
-      emit(m, FollowData{*m.awaited, m.desired.record.epoch});
+      emit(m, FollowData{*m.awaited, m.desired.record.epoch, m.desired.diverged_epoch});
       return Issue::waits;
     case StepKind::release_data:
       m.awaited = make_token(m);

@@ -111,6 +111,7 @@ Status Agent::open_control() {
       control_->reply({request, static_cast<bool>(read), read ? *read : read.error().message});
     });
   };
+  handlers.verify = [this](RequestId request, const control::VerifyRequest& wanted) { verify_data(request, wanted); };
   auto opened = control::ControlServer::open(io_, setup_.paths.socket(setup_.module), std::move(handlers));
   if (!opened) return opened.error();
   control_ = std::move(*opened);
@@ -296,6 +297,7 @@ void Agent::after_step() {
 void Agent::on_tick() {
   service_manager_.alive();
   keys_->expire();
+  verify_by_schedule(platform::boottime_now());
   transport_->send_report(own_status().dump(-1, ' ', false, Json::error_handler_t::replace));
   next_tick_ = platform::boottime_now() + tick_interval;
   tick_.expires_after(tick_interval_max);

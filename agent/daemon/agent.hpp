@@ -59,6 +59,8 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   core::ProviderPort& provider();
   std::vector<data::EngineKey> data_keys() const;
   void add_data_status(control::Json& status) const;
+  void verify_data(RequestId request, const control::VerifyRequest& wanted);
+  void verify_by_schedule(Instant now);
   void open_scripts();
   void open_permit(const fence::Addresses& addresses);
   // agent_keys.cpp
@@ -117,6 +119,7 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   std::unique_ptr<Driver> driver_;
   boost::asio::steady_timer tick_;
   Instant next_tick_;
+  Instant next_schedule_;
   std::vector<std::string> addresses_;  // virtual, for status
   std::vector<std::string> checked_interfaces_;
   std::vector<std::string> warnings_;

@@ -1,6 +1,12 @@
 // What mirrors the module's data: file replication, where the module has <rfs>.
 #include "agent/daemon/agent.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include "agent/base/log.hpp"
 #include "agent/daemon/network.hpp"
+#include "agent/data/verify_schedule.hpp"
 #include "agent/wire/key_ring.hpp"
 
 namespace clusteragent::daemon {
@@ -17,6 +23,8 @@ class NoProvider final : public core::ProviderPort {
 
 // A heartbeat timeout of milliseconds suits heartbeats, which a process with nothing else to do answers.
 constexpr Duration silence_min = std::chrono::seconds{2};
+// A time of day is looked at so often; a minute is the smallest that can be said.
+constexpr Duration schedule_interval = std::chrono::seconds{20};
 constexpr std::uint64_t kilobyte = 1024;
 
 }  // namespace
@@ -52,6 +60,7 @@ Status Agent::open_data() {
   options.silence_limit = std::max(setup_.config.heart.timeout, silence_min);
   options.acknowledges_writes = rfs.acknowledges_writes;
   options.confirm_limit = rfs.lock_timeout;
+  options.salvage_bytes_max = rfs.salvage_bytes_max;
   options.copy_limit = rfs.resync_timeout;
   options.send_limit = rfs.send_timeout;
   options.copy_bytes_per_second =
@@ -73,8 +82,48 @@ Status Agent::open_data() {
   return success();
 }
 
+void Agent::verify_data(RequestId request, const control::VerifyRequest& wanted) {
+  if (!data_) return control_->reply({request, false, "the module has no <rfs>: nothing is replicated"});
+  const std::string who = wanted.asked_by.empty() ? "root" : wanted.asked_by;
+  data_->verify(wanted.repairs, [this, request, who, repairs = wanted.repairs](const Status& begun) {
+    if (begun) {
+      log::write(log::Level::user, "rfs",
+                 who + " asks for a verification of both copies" + (repairs ? ", with repairs" : ""));
+    }
+    control_->reply({request, static_cast<bool>(begun),
+                     begun ? "the verification has begun; clusteragent status shows how far it is"
+                           : "cannot verify: " + begun.error().message});
+  });
+}
+
+void Agent::verify_by_schedule(Instant now) {
+  if (!data_ || !setup_.config.rfs->verify_at || now < next_schedule_) return;
+  next_schedule_ = now + schedule_interval;
+  if (data_->progress().value("state", "") != "up to date") return;
+  const std::time_t wall = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&wall, &local);
+  const std::chrono::seconds since_midnight{(local.tm_hour * 60 + local.tm_min) * 60 + local.tm_sec};
+  std::optional<std::chrono::seconds> since_last;
+  if (const auto last = data_->progress().find("verify"); last != data_->progress().end())
+    since_last = std::chrono::seconds{wall - last->value("started_ms", std::int64_t{0}) / 1000};
+  if (!data::is_verify_due(*setup_.config.rfs->verify_at, since_midnight, since_last)) return;
+  data_->verify(false, [](const Status& begun) {
+    if (begun) return log::event("rfs", "verifies both copies, as verify_at says");
+    log::critical("rfs", "the verification of verify_at cannot begin: {}", begun.error().message);
+  });
+}
+
 void Agent::add_data_status(control::Json& status) const {
-  if (data_) status["replication"] = data_->progress();
+  if (!data_) return;
+  control::Json& replication = status["replication"] = data_->progress();
+  if (!replication.is_object()) return;
+  // Wall clock, because it is kept over restarts; readers get an age.
+  if (const auto verified = replication.find("verify"); verified != replication.end()) {
+    const std::int64_t ended_ms = verified->value("started_ms", std::int64_t{0}) + verified->value("lasted_ms", 0);
+    const std::int64_t now_ms = std::int64_t{std::time(nullptr)} * 1000;
+    (*verified)["age_ms"] = std::max<std::int64_t>(0, now_ms - ended_ms);
+  }
 }
 
 }  // namespace clusteragent::daemon

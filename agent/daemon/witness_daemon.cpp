@@ -137,6 +137,9 @@ class WitnessDaemon {
             [this](RequestId request) {
               const Result<std::string> read = reload();
               control_->reply({request, static_cast<bool>(read), read ? *read : read.error().message});
+            },
+            [this](RequestId request, const control::VerifyRequest&) {
+              control_->reply({request, false, "a witness has no data to verify; ask the primary"});
             }};
   }
 

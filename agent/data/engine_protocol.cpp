@@ -35,6 +35,7 @@ Json to_json(const EngineOptions& options) {
           {"peer_addresses", options.peer_addresses},
           {"port", options.port},
           {"keys", std::move(keys)},
+          {"salvage_bytes_max", options.salvage_bytes_max},
           {"has_acl", options.has_acl},
           {"acknowledges_on_disk", options.acknowledges_on_disk},
           {"acknowledges_writes", options.acknowledges_writes},
@@ -66,6 +67,7 @@ EngineOptions engine_options(const Json& json) {
   options.peer_addresses = json.at("peer_addresses").get<std::vector<std::string>>();
   options.port = json.at("port");
   options.keys = engine_keys(json.at("keys"));
+  options.salvage_bytes_max = json.at("salvage_bytes_max");
   options.has_acl = json.at("has_acl");
   options.acknowledges_on_disk = json.at("acknowledges_on_disk");
   options.acknowledges_writes = json.at("acknowledges_writes");

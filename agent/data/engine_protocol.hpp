@@ -2,8 +2,8 @@
 // What the agent and its engine say to each other over their socket pair (SOCK_SEQPACKET, a JSON object a message).
 // Both come from one build, so there is one version. Values; any thread.
 //
-// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release. To the agent: finished
-// (answers lead, follow and release by their token), synced, behind, note, progress.
+// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release, verify. To the agent:
+// finished (answers lead, follow, release and verify by their token), synced, behind, note, progress.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -42,6 +42,7 @@ struct EngineOptions {
   std::vector<std::string> peer_addresses;
   std::uint16_t port = 0;
   std::vector<EngineKey> keys;
+  std::uint64_t salvage_bytes_max = 0;  // 0: what a copy overwrites is not kept
   bool has_acl = false;
   bool acknowledges_on_disk = false;
   bool acknowledges_writes = false;

@@ -10,6 +10,8 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "agent/base/log.hpp"
@@ -24,6 +26,8 @@ constexpr const char* engine_died = "the replication engine died";
 // One that dies at once again and again is given time; one that answered has proved itself.
 constexpr std::chrono::milliseconds respawn_pause_min{50};
 constexpr std::chrono::milliseconds respawn_pause_max{5000};
+// The core counts its tokens from one.
+constexpr std::uint64_t own_numbers = std::uint64_t{1} << 63U;
 // The core may have no use for the first word: it is starting the application, or in maintenance.
 constexpr std::chrono::seconds complaint_pause_min{1};
 constexpr std::chrono::seconds complaint_pause_max{30};
@@ -94,6 +98,8 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   asio::steady_timer respawn;
   asio::steady_timer complaint;
   std::set<Token> owed;
+  std::map<std::uint64_t, std::function<void(const Status&)>> asked;  // by numbers that no token of the core has
+  std::uint64_t next_asked = own_numbers;
   std::vector<Json> unsent;  // while no engine runs
   std::chrono::milliseconds respawn_pause = respawn_pause_min;
   std::chrono::seconds complaint_pause = complaint_pause_min;
@@ -154,6 +160,8 @@ void FilesyncProvider::Impl::handle(const Json& said) {
 }
 
 void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
+  if (const auto own = asked.extract(token.value()); !own.empty())
+    return own.mapped()(is_success ? success() : Status{Error{ErrorCode::refused, detail}});
   if (owed.erase(token) == 0) return;
   if (is_success) respawn_pause = respawn_pause_min;
   if (!is_success) log::critical("rfs", "{}", detail);
@@ -169,6 +177,7 @@ void FilesyncProvider::Impl::lost() {
                 fmt::join(paths, ", "));
   progress = {{"state", "engine died"}, {"directories", paths}};
   unsent.clear();
+  for (const auto& [number, answer] : std::exchange(asked, {})) answer(Error{ErrorCode::refused, engine_died});
   for (const Token token : std::set<Token>{owed}) finish(token, false, engine_died);
   if (std::exchange(is_engaged, false)) {
     is_missed = true;
@@ -250,7 +259,11 @@ void FilesyncProvider::lead(const core::LeadData& wanted) {
 void FilesyncProvider::follow(const core::FollowData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
-  impl_->ask({{"do", "follow"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}}, wanted.token);
+  impl_->ask({{"do", "follow"},
+              {"token", wanted.token.value()},
+              {"epoch", wanted.epoch.value()},
+              {"diverged", wanted.diverged.value()}},
+             wanted.token);
 }
 
 void FilesyncProvider::allow_solo(const core::AllowSolo&) {
@@ -268,6 +281,14 @@ void FilesyncProvider::release(const core::ReleaseData& wanted) {
   // A dead engine acknowledges nothing.
   impl_->owed.insert(wanted.token);
   asio::post(impl_->io, [impl = impl_, token = wanted.token] { impl->finish(token, true, ""); });
+}
+
+void FilesyncProvider::verify(bool repairs, std::function<void(const Status&)> answer) {
+  if (!impl_->socket.is_open())
+    return answer(Error{ErrorCode::refused, "the replication engine died and is being started again"});
+  const std::uint64_t number = impl_->next_asked++;
+  impl_->asked.emplace(number, std::move(answer));
+  impl_->send({{"do", "verify"}, {"token", number}, {"repair", repairs}});
 }
 
 void FilesyncProvider::set_keys(std::vector<EngineKey> keys) {

@@ -34,6 +34,9 @@ class FilesyncProvider : public core::ProviderPort {
   /// The role is lost for good; the application still runs and is about to be stopped.
   void give_up();
 
+  /// Asks for a verification; `answer` says whether it has begun, later and once.
+  void verify(bool repairs, std::function<void(const Status&)> answer);
+
   /// For connections from now on.
   void set_keys(std::vector<EngineKey> keys);
 

@@ -197,6 +197,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     if (is_status) return session->answer(status_line_);
     if (const auto* operate = std::get_if<OperateRequest>(&parsed->request)) return begin(session, *operate);
     if (std::holds_alternative<ReloadKeysRequest>(parsed->request)) return begin_reload(session);
+    if (const auto* verify = std::get_if<VerifyRequest>(&parsed->request)) return begin_verify(session, *verify);
     if (const auto* print = std::get_if<PrintRequest>(&parsed->request)) {
       handlers_.print(print->level, print->text);
       session->answer(to_line(Json{{"ok", true}}));
@@ -214,6 +215,10 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     const RequestId id = expect_reply(session);
     handlers_.reload_keys(id);
     status_line_.clear();
+  }
+
+  void begin_verify(const SessionPointer& session, const VerifyRequest& wanted) {
+    handlers_.verify(expect_reply(session), wanted);
   }
 
   void begin(const SessionPointer& session, const OperateRequest& operate) {

@@ -37,6 +37,12 @@ AgentStub::AgentStub(const TemporaryRoot& root, std::string module) : module_{st
     // Later, as an agent does that waits for its disk.
     boost::asio::post(io_, [this, request] { server_->reply({request, false, "keys not changed: cut off"}); });
   };
+  handlers.verify = [this](RequestId request, const control::VerifyRequest& wanted) {
+    boost::asio::post(io_, [this, request, repairs = wanted.repairs] {
+      server_->reply(
+          {request, !repairs, repairs ? "cannot verify: a copy is under way" : "the verification has begun"});
+    });
+  };
   auto opened = control::ControlServer::open(io_, root.paths().socket(module_), std::move(handlers));
   EXPECT_TRUE(opened.ok()) << opened.error().message;
   if (opened) server_ = std::move(*opened);

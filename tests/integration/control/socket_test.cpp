@@ -102,6 +102,16 @@ TEST_F(ControlSocket, keeps_a_client_whose_answer_comes_from_another_thread) {
   EXPECT_EQ(refused.error().message, "keys not changed: cut off");
 }
 
+TEST_F(ControlSocket, passes_on_what_a_verification_is_asked_for) {
+  AgentStub agent{root_, "web"};
+  const auto begun = ask({{"request", "verify"}, {"repair", false}});
+  ASSERT_TRUE(begun.ok());
+  EXPECT_EQ(begun->at("message"), "the verification has begun");
+  const auto refused = ask({{"request", "verify"}, {"repair", true}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "cannot verify: a copy is under way");
+}
+
 TEST_F(ControlSocket, refuses_requests_meant_for_another_node) {
   AgentStub agent{root_, "web"};
   EXPECT_TRUE(ask({{"request", "status"}, {"node", "node1"}}).ok());

@@ -76,6 +76,7 @@ class Engine:
                         "state_path": self.state_path, "own_addresses": [ADDRESSES[node]],
                         "peer_addresses": [ADDRESSES[peer]], "port": PORT,
                         "keys": [{"identity": "key", "key": list(range(32))}], "acknowledges_on_disk": False,
+                        "salvage_bytes_max": 1_000_000_000,
                         "has_acl": False, "acknowledges_writes": False, "copy_limit_ns": 10_000_000_000,
                         "send_limit_ns": 30_000_000_000, "copy_bytes_per_second": 0,
                         "silence_limit_ns": 2_000_000_000, "confirm_limit_ns": 10_000_000_000, **options}
@@ -133,8 +134,8 @@ class Engine:
     def lead(self, epoch=1, solo=True, check=True):
         return self.ask("lead", check, epoch=epoch, solo=solo)
 
-    def follow(self, epoch=1):
-        return self.ask("follow", epoch=epoch)
+    def follow(self, epoch=1, diverged=0):
+        return self.ask("follow", epoch=epoch, diverged=diverged)
 
     def release(self):
         return self.ask("release")

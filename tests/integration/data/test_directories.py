@@ -123,7 +123,7 @@ class Directories(unittest.TestCase):
         with pair(names=NAMES[:2]) as (one, two):
             unmount(two.backings[1])
             os.rmdir(two.directories[1])
-            refused = two.ask("follow", check=False, epoch=1)
+            refused = two.ask("follow", check=False, epoch=1, diverged=0)
             self.assertFalse(refused["ok"])
             self.assertIn(f"cannot open the replicated directory {two.seen(two.directories[1])} on node2",
                           refused["detail"])

@@ -177,7 +177,7 @@ class Return(unittest.TestCase):
             self.assertEqual(settled(self.one, self.two), [])
             changed.listen(0)
             notes = [said["text"] for said in changed.said if said["is"] == "note"]
-            self.assertTrue([text for text in notes if '/folder/inner/two"' in text], notes)
+            self.assertTrue([text for text in notes if '"folder/inner/two"' in text], notes)
 
     def test_of_a_crashed_primary_compares_what_it_was_changing(self):
         copied(self.one)

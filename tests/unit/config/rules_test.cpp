@@ -34,6 +34,16 @@ TEST_F(Rules, virtual_addresses_are_v4_or_v6) {
   expect_one_error("a netmask is for IPv4");
 }
 
+TEST_F(Rules, a_verification_has_a_time_of_day) {
+  load_rfs(R"(verify_at="03:30")", R"(<replicated dir="/a"/>)");
+  expect_loaded();
+  EXPECT_EQ(module_->rfs->verify_at, std::chrono::minutes{210});
+  for (const char* wrong : {"24:00", "3:30", "03:60", "03.30", "noon", "03:300"}) {
+    load_rfs(std::string{"verify_at=\""} + wrong + "\"", R"(<replicated dir="/a"/>)");
+    expect_one_error("is no time of day");
+  }
+}
+
 TEST_F(Rules, virtual_addresses_belong_to_no_node_and_stand_once) {
   load_address(R"(addr="10.0.2.1")");
   expect_one_error("is the own address of node \"alpha\"");

@@ -171,6 +171,25 @@ TEST(RenderStatus, says_how_the_copies_of_a_mirrored_directory_stand) {
   EXPECT_THAT(render_status(status, false, 140), HasSubstr("writes are on this node only"));
 }
 
+TEST(RenderStatus, says_what_the_newest_verification_found) {
+  Json status = document();
+  status["replication"] = {{"state", "up to date"}};
+  EXPECT_THAT(render_status(status, false, 90), Not(HasSubstr("verified")));
+  Json& verify = status["replication"]["verify"];
+  verify = {{"state", "running"}, {"bytes", 30'000'000}, {"bytes_all", 70'000'000}, {"differences", 0}};
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("under way: 30 of about 70 MB, 0 differences"));
+  verify = {{"state", "done"}, {"files", 12},      {"bytes", 70'000'000}, {"lasted_ms", 1500},
+            {"age_ms", 5000},  {"differences", 0}, {"repaired", 0}};
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("both copies equal (5.0 s ago; 12 files, 70 MB in 1.5 s)"));
+  verify["differences"] = 2;
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("2 differences: clusteragent rfs verify --repair"));
+  verify["repaired"] = 2;
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("2 differences, repaired ("));
+  verify["state"] = "ended";
+  verify["reason"] = "the other node is not reached";
+  EXPECT_THAT(render_status(status, false, 200), HasSubstr("not to its end: the other node is not reached"));
+}
+
 TEST(RenderStatus, colours_states_as_safekit_does) {
   Json status = document();
   EXPECT_THAT(render_status(status, true), HasSubstr("\x1b[1;32mPRIM Ready\x1b[0m"));

@@ -27,15 +27,21 @@ TEST(Request, of_each_kind_is_understood) {
   const auto reload = parse_request(R"({"request":"reload_keys"})");
   ASSERT_TRUE(reload.ok());
   EXPECT_TRUE(std::holds_alternative<ReloadKeysRequest>(reload->request));
+
+  const auto verify = parse_request(R"({"request":"verify","repair":true,"asked_by":"anna"})");
+  ASSERT_TRUE(verify.ok());
+  EXPECT_TRUE(std::get<VerifyRequest>(verify->request).repairs);
+  EXPECT_EQ(std::get<VerifyRequest>(verify->request).asked_by, "anna");
 }
 
 TEST(Request, that_is_malformed_is_a_usage_error) {
   for (const char* line :
        {"", "{", "[]", "null", "7", R"("status")", "{}", R"({"request":7})", R"({"request":"halt"})",
-        R"({"request":"operate"})", R"({"request":"operate","verb":7})", R"({"request":"operate","verb":"explode"})",
-        R"({"request":"operate","verb":"prim","force":"yes"})", R"({"request":"print","level":"I"})",
-        R"({"request":"print","level":7,"text":"x"})", R"({"request":"print","level":"X","text":"x"})",
-        R"({"request":"print","level":"","text":"x"})", "{\"request\":\"sta\xfftus\"}"}) {
+        R"({"request":"operate"})", R"({"request":"verify","repair":"yes"})", R"({"request":"operate","verb":7})",
+        R"({"request":"operate","verb":"explode"})", R"({"request":"operate","verb":"prim","force":"yes"})",
+        R"({"request":"print","level":"I"})", R"({"request":"print","level":7,"text":"x"})",
+        R"({"request":"print","level":"X","text":"x"})", R"({"request":"print","level":"","text":"x"})",
+        "{\"request\":\"sta\xfftus\"}"}) {
     const auto parsed = parse_request(line);
     ASSERT_FALSE(parsed.ok()) << line;
     EXPECT_EQ(parsed.error().code, ErrorCode::usage) << line;

@@ -1,10 +1,14 @@
 // What a node knows of its copy is read back as it was written, or not at all.
 #include "agent/data/filesync/store/history_file.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
+#include <limits>
+
+#include "agent/platform/fd.hpp"
 
 namespace clusteragent::filesync {
 namespace {
@@ -56,6 +60,19 @@ TEST_F(HistoryFileTest, says_nothing_when_a_byte_is_missing_or_other) {
     put(other);
     EXPECT_EQ(file().read("directory").standing, Standing{}) << size;
   }
+}
+
+TEST_F(HistoryFileTest, names_what_was_changed_later_and_is_replicated) {
+  for (const char* name : {"a", "own", "z"}) std::ofstream{folder + "/" + name} << "content";
+  fs::create_directory(folder + "/inner");
+  std::ofstream{folder + "/inner/file"} << "content";
+  const platform::Fd root{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const auto exclusion = Exclusion::make({{"own", "", false}});
+  const Directory directory{root.number(), &*exclusion};
+  const Changes all = changes_since(directory, 0);
+  EXPECT_EQ(all.count, 5U);
+  EXPECT_EQ(all.first, (std::vector<std::string>{".", "a", "inner", "inner/file", "z"}));
+  EXPECT_EQ(changes_since(directory, std::numeric_limits<std::int64_t>::max()).count, 0U);
 }
 
 }  // namespace

@@ -5,15 +5,12 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <cstring>
-#include <thread>
 
 #include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
@@ -27,8 +24,6 @@ using data::Json;
 constexpr std::chrono::milliseconds progress_interval{1000};
 // What is on its way to a replica that answers is there long before that.
 constexpr std::chrono::seconds drain_limit{10};
-// Milliseconds: twice the longest tick of a kernel.
-constexpr int ticks_max = 20;
 
 const char* text_of(Mode mode) {
   switch (mode) {
@@ -42,12 +37,6 @@ const char* text_of(Mode mode) {
       return "up to date";
   }
   return "";
-}
-
-std::int64_t wall_clock_ns(clockid_t which) {
-  timespec now{};
-  ::clock_gettime(which, &now);
-  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
 }  // namespace
@@ -87,6 +76,7 @@ LeaderEvents Engine::leader_events() {
   events.note = [this](char level, const std::string& text) {
     tell({{"is", "note"}, {"level", std::string(1, level)}, {"text", text}});
   };
+  events.verified = [this](const VerifyReport& report) { keep_verification(report); };
   return events;
 }
 
@@ -136,6 +126,13 @@ Status Engine::check_apart() const {
     }
   }
   return success();
+}
+
+std::vector<std::string> Engine::prefixes() const {
+  std::vector<std::string> all;
+  for (const data::EngineDirectory& each : options_->directories)
+    all.push_back(options_->directories.size() == 1 ? std::string{} : each.path + "/");
+  return all;
 }
 
 std::vector<Directory> Engine::directories() const {
@@ -200,108 +197,6 @@ Status Engine::write_to_disk() const {
   return success();
 }
 
-std::string Engine::identity() const {
-  std::string all;
-  for (const Mirror& mirror : mirrors_) all += "+" + identity_of(mirror.root.number());
-  return all;
-}
-
-Standing Engine::standing() const {
-  const Standing found = history_->read(identity()).standing;
-  return found.has_led && !Journal::read(options_->state_path, found.history) ? Standing{} : found;
-}
-
-Marks Engine::own_marks() const {
-  Marks marks;
-  const Standing own = standing();
-  if (!own.has_led) return marks;
-  const auto entries = Journal::read(options_->state_path, own.history);
-  if (!entries) marks.doubt_all();
-  for (const Entry& entry : entries.value_or(std::vector<Entry>{})) doubt(marks, entry);
-  return marks;
-}
-
-void Engine::lose_journal(const std::string& reason) {
-  const Status forgotten = history_->forget();
-  const std::string then = forgotten
-                               ? "should this node crash, the whole directory is compared afterwards"
-                               : forgotten.error().message +
-                                     "; remove that file by hand, or a crash of this node may leave copies that differ";
-  tell({{"is", "note"}, {"level", forgotten ? "E" : "C"}, {"text", reason + "; " + then}});
-}
-
-void Engine::check_untouched() {
-  const std::int64_t closed = history_->read(identity()).closed_ns;
-  std::string changed;
-  const std::vector<Directory> all = directories();
-  for (std::size_t at = 0; closed != 0 && changed.empty() && at < all.size(); ++at) {
-    changed = changed_since(all[at], closed);
-    if (!changed.empty()) changed = options_->directories[at].path + "/" + changed;
-  }
-  if (changed.empty()) return;
-  const Status forgotten = history_->forget();
-  tell({{"is", "note"},
-        {"level", forgotten ? "E" : "C"},
-        {"text", fmt::format("\"{}\" was changed while the module was stopped: everything is compared{}", changed,
-                             forgotten ? "" : ". " + forgotten.error().message + "; remove that file by hand")}});
-}
-
-void Engine::close() {
-  const bool was_open = !mirrors_.empty() && mirrors_.front().root;
-  const std::string here = was_open ? identity() : std::string{};
-  let_go();
-  if (!was_open) return;
-  HistoryRecord record = history_->read(here);
-  if (!record.standing.history) return;
-  record.closed_ns = wall_clock_ns(CLOCK_REALTIME);
-  // File systems take the time of the last tick; what is written after the answer must not seem older than it.
-  for (int turn = 0; turn < ticks_max && wall_clock_ns(CLOCK_REALTIME_COARSE) <= record.closed_ns; ++turn)
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
-  if (!history_->write(record, here)) static_cast<void>(history_->forget());
-}
-
-Status Engine::begin_history() {
-  const Standing before = standing();
-  led_ = before;
-  std::vector<Entry> known;
-  if (before.has_led) {
-    known = Journal::read(options_->state_path, before.history).value_or(std::vector<Entry>{{}});
-  } else {
-    std::array<std::uint64_t, 2> random{};
-    if (::getrandom(random.data(), sizeof random, 0) != sizeof random)
-      return Error{ErrorCode::system, fmt::format("the system gives no random numbers: {}", std::strerror(errno))};
-    led_ = Standing{true, {random[0], random[1]}, before.history};
-  }
-  journal_ = std::make_shared<Journal>(options_->state_path, led_.history,
-                                       [this](const std::string& reason) { lose_journal(reason); });
-  Status begun = journal_->begin(known);
-  if (begun) begun = history_->write({led_, 0}, identity());
-  if (begun) return begun;
-  journal_.reset();
-  // A replica that came back with the old name would be believed.
-  const Status forgotten = history_->forget();
-  if (!forgotten) {
-    return Error{ErrorCode::system,
-                 fmt::format("{}; it says which copy {} is, and must not outlive the next write. Make its file system "
-                             "writable, or remove it by hand",
-                             forgotten.error().message, data::directories_text(*options_))};
-  }
-  lose_journal(begun.error().message);
-  return success();
-}
-
-Status Engine::set_standing(const Standing& standing) {
-  if (!standing.history) return history_->forget();
-  const Status written = history_->write({standing, 0}, identity());
-  if (written) return written;
-  // It costs a comparison of everything, later; the copy is good without it.
-  tell({{"is", "note"},
-        {"level", "E"},
-        {"text",
-         fmt::format("{}; after the next loss of a node the whole directory is compared", written.error().message)}});
-  return history_->forget();
-}
-
 Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   if (leader_) {
     leader_->set_epoch(epoch);
@@ -314,9 +209,8 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                              "node, which has the data; to use this copy as it is, remove {} first",
                              data::directories_text(*options_), options_->node, incomplete_->path())};
   }
-  if (const Status opened = open_directories(); !opened) return opened;
+  if (const Status opened = reopen(true); !opened) return opened;
   if (const Status kept = write_to_disk(); !kept) return kept;
-  check_untouched();
   Marks known = own_marks();
   if (const Status begun = begin_history(); !begun) return begun;
   LeaderOptions options{options_->module,
@@ -343,22 +237,28 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   return success();
 }
 
-Status Engine::follow(std::uint64_t epoch) {
+Status Engine::follow(std::uint64_t epoch, std::uint64_t diverged_epoch) {
   if (follower_) {
     follower_->set_epoch(epoch);
     return success();
   }
   let_go();
-  if (const Status opened = open_directories(); !opened) return opened;
-  check_untouched();
+  if (const Status opened = reopen(false); !opened) return opened;
+  const std::shared_ptr<Salvage> salvage = this->salvage(diverged_epoch);
+  // What is kept aside is what differs, whoever changed it: the primary has to compare everything.
+  if (salvage) forget_history();
   FollowerEvents events;
-  events.set_consistent = [this](bool is_consistent) { return incomplete_->set(!is_consistent); };
+  events.set_consistent = [this](bool is_consistent) {
+    if (is_consistent) forget_tampering();
+    return incomplete_->set(!is_consistent);
+  };
   events.standing = [this] { return standing(); };
   events.own_marks = [this] { return own_marks(); };
   events.set_standing = [this](const Standing& standing) { return set_standing(standing); };
   events.note = leader_events().note;
-  FollowerOptions options{options_->module,        options_->node, data::directories_text(*options_),
-                          options_->own_addresses, options_->port, channel_options()};
+  FollowerOptions options{
+      options_->module,  options_->node, data::directories_text(*options_), options_->own_addresses, options_->port,
+      channel_options(), salvage};
   follower_ = std::make_unique<Follower>(std::move(options), directories(), epoch, std::move(events));
   Status done = mount(nullptr);
   if (done) done = follower_->start();
@@ -370,6 +270,9 @@ void Engine::configure(const Json& command) {
   options_ = data::engine_options(command);
   incomplete_.emplace(options_->state_path, "incomplete");
   history_.emplace(options_->state_path);
+  await_former_engine();
+  load_verification();
+  load_tampering();
   mirrors_.resize(options_->directories.size());
   for (std::size_t at = 0; at < mirrors_.size(); ++at) {
     const data::EngineDirectory& wanted = options_->directories[at];
@@ -406,7 +309,8 @@ void Engine::carry_out(const Json& command) {
   }
   Status done = success();
   if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
-  if (what == "follow") done = follow(command.at("epoch"));
+  if (what == "follow") done = follow(command.at("epoch"), command.at("diverged"));
+  if (what == "verify") done = verify(command.at("repair"));
   if (what == "release") close();
   tell({{"is", "finished"},
         {"token", command.at("token")},
@@ -414,7 +318,7 @@ void Engine::carry_out(const Json& command) {
         {"detail", done ? std::string{} : done.error().message}});
 }
 
-void Engine::tell_progress() {
+Json Engine::progress() {
   Json now = {{"directories", Json::array()}};
   for (const data::EngineDirectory& each : options_->directories) now["directories"].push_back(each.path);
   if (leader_) {
@@ -428,6 +332,17 @@ void Engine::tell_progress() {
   } else {
     now["state"] = "off";
   }
+  if (Json verified = verification(); !verified.is_null()) now["verify"] = std::move(verified);
+  {
+    const std::lock_guard lock{mutex_};
+    if (!tampered_.is_null()) now["tampered"] = tampered_;
+  }
+  if (Json kept = salvaged(); !kept.is_null()) now["salvaged"] = std::move(kept);
+  return now;
+}
+
+void Engine::tell_progress() {
+  Json now = progress();
   if (now == told_) return;
   told_ = now;
   tell({{"is", "progress"}, {"status", now}});

@@ -29,11 +29,21 @@ class Engine {
   Status check_apart() const;
   Status open_directory(std::size_t at);
   std::vector<Directory> directories() const;
+  /// What stands before a path of each where somebody reads it: nothing where there is one.
+  std::vector<std::string> prefixes() const;
   void configure(const data::Json& command);
   Status lead(std::uint64_t epoch, bool is_solo);
-  Status follow(std::uint64_t epoch);
+  Status follow(std::uint64_t epoch, std::uint64_t diverged_epoch);
   Status mount(Stream* stream);
   Status write_to_disk() const;
+  void let_go();
+  ChannelOptions channel_options() const;
+  LeaderEvents leader_events();
+  void tell(const data::Json& message);
+  void tell_progress();
+  data::Json progress();
+  void answer(const Waiter& waiter, int error);
+  // engine_history.cpp
   std::string identity() const;
   /// Before the first change: names the history that this copy will have, and what is not certain in it.
   Status begin_history();
@@ -41,15 +51,26 @@ class Engine {
   Marks own_marks() const;
   void lose_journal(const std::string& reason);
   Status set_standing(const Standing& standing);
-  void let_go();
-  /// The module stops: from now on anybody may write beneath.
+  /// The next copy compares everything.
+  void forget_history();
+  // engine_protection.cpp
+  void await_former_engine();
+  /// The module stops: from now on a secondary's directories are read-only, and anybody may write in a primary's.
   void close();
-  void check_untouched();
-  ChannelOptions channel_options() const;
-  LeaderEvents leader_events();
-  void tell(const data::Json& message);
-  void tell_progress();
-  void answer(const Waiter& waiter, int error);
+  void protect();
+  /// Looks for what was changed since close().
+  Status reopen(bool is_to_lead);
+  void tell_tampering(std::uint64_t count, const std::vector<std::string>& first, bool is_to_lead, bool has_led);
+  void load_tampering();
+  void forget_tampering();
+  // engine_salvage.cpp
+  std::shared_ptr<Salvage> salvage(std::uint64_t diverged_epoch);
+  data::Json salvaged();
+  // engine_verify.cpp
+  Status verify(bool repairs);
+  void keep_verification(const VerifyReport& report);
+  void load_verification();
+  data::Json verification() const;
 
   int socket_;
   // Of the files that the kernel knows; outlives the volumes and the leader, which remembers some of them.
@@ -66,10 +87,16 @@ class Engine {
   std::vector<Mirror> mirrors_;  // one a directory, in their order
   Standing led_;
   std::shared_ptr<Journal> journal_;  // while leading
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
+  platform::Fd life_;  // locked as long as this process lives
   data::Json told_;
+  data::Json tampered_;  // what was changed while nothing ran, until it is dealt with; guarded by mutex_
+  data::Json salvaged_;
+  std::int64_t salvage_changed_ns_ = 0;
+  bool is_salvaging_ = false;
+  std::optional<VerifyReport> verified_;  // the newest that has ended; guarded by mutex_
 };
 
 /// The hidden verb `filesync` of the command line; exit code.

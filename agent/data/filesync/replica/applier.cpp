@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/data/filesync/salvage/salvage.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/block_hash.hpp"
 
@@ -39,6 +40,8 @@ std::string Applier::apply(const Head& head, std::span<const std::byte> payload)
 }
 
 std::string Applier::dispatch(const Head& head, std::span<const std::byte> payload) {
+  if (duties_.salvage != nullptr) duties_.salvage->before(head, payload, files_);
+  if (Checker::knows(head.op)) return checker_.handle(head, payload);
   switch (head.op) {
     case Op::create:
     case Op::create_unnamed:
@@ -183,6 +186,10 @@ std::string Applier::sync(const ReplicaFile& file, int node) {
 std::string Applier::begin_manifest(const Head& head) {
   for (auto& manifest : manifests_) manifest.clear();
   is_difference_known_ = head.flags != 0;
+  if (duties_.salvage != nullptr) {
+    // Keeping takes time, in which nothing is confirmed: the primary is told that this node is alive.
+    duties_.salvage->begin([this] { duties_.answer({.op = Op::ack, .sequence = applied()}, {}); });
+  }
   Status marked = duties_.set_consistent(false);
   // What the primary remembers of changes since is of use only to a copy that has its history.
   const bool is_kept = is_difference_known_ && duties_.has_history_of_primary();
@@ -209,7 +216,8 @@ std::string Applier::end_manifest() {
   std::string problem = is_difference_known_ ? tell_doubts(doubts) : std::string{};
   files_.clear();
   for (std::size_t at = 0; problem.empty() && at < directories_.size(); ++at) {
-    problem = make_equal(directories_[at], static_cast<VolumeNumber>(at), manifests_[at], adoptions[at], files_);
+    problem = make_equal(directories_[at], static_cast<VolumeNumber>(at), manifests_[at], adoptions[at], files_,
+                         duties_.salvage);
     manifests_[at] = {};
   }
   own_marks_.clear();
@@ -261,6 +269,7 @@ std::string Applier::compare(const Head& head, std::span<const std::byte> payloa
 }
 
 std::string Applier::end_copy(const Head& head) {
+  if (duties_.salvage != nullptr) duties_.salvage->end();
   for (const Directory& directory : directories_) {
     if (::syncfs(directory.root) != 0) return told("cannot write the copy to disk", errno);
   }

@@ -11,12 +11,15 @@
 
 #include "agent/base/result.hpp"
 #include "agent/data/filesync/ledger/intake.hpp"
+#include "agent/data/filesync/replica/checker.hpp"
 #include "agent/data/filesync/replica/tree.hpp"
 #include "agent/data/filesync/store/descriptor_limit.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 #include "agent/platform/fd.hpp"
 
 namespace clusteragent::filesync {
+
+class Salvage;
 
 struct ApplierDuties {
   /// On disk when it returns: whether the directory is a state that the primary had.
@@ -28,6 +31,7 @@ struct ApplierDuties {
   /// What this node changed itself, by its own numbers, where the primary counts on it.
   std::function<Marks()> own_marks;
   std::function<void(const Head&, std::span<const std::byte>)> answer;
+  Salvage* salvage = nullptr;  // gets what a copy overwrites; null: nothing is kept
   /// Answered with `durable` later.
   std::function<void(Sequence)> flush;
 };
@@ -68,6 +72,7 @@ class Applier {
   Marks own_marks_;
   ReplicaFiles files_;
   std::vector<std::byte> buffer_;
+  Checker checker_{directories_, files_, duties_.answer};
 };
 
 }  // namespace clusteragent::filesync

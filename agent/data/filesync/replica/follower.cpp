@@ -174,6 +174,7 @@ ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
   };
   duties.own_marks = events_.own_marks;
   duties.answer = [&channel](const Head& head, std::span<const std::byte> payload) { channel.send(head, payload); };
+  duties.salvage = options_.salvage.get();
   duties.flush = [&flusher](Sequence sequence) { flusher.ask(sequence); };
   return duties;
 }

@@ -21,6 +21,7 @@ struct FollowerOptions {
   std::vector<std::string> addresses;
   std::uint16_t port = 0;
   ChannelOptions channel;
+  std::shared_ptr<Salvage> salvage;  // of what the next complete copy overwrites; null: nothing is kept
 };
 
 struct FollowerEvents {

@@ -47,6 +47,7 @@ class ReplicaFiles {
   ReplicaFiles& operator=(const ReplicaFiles&) = delete;
 
   Map::const_iterator find(FileId id) const { return files_.find(id); }
+  Map::const_iterator begin() const { return files_.begin(); }
   Map::const_iterator end() const { return files_.end(); }
   std::size_t size() const { return files_.size(); }
   /// In place of what had that number. `node`: O_PATH.

@@ -11,9 +11,16 @@
 
 namespace clusteragent::filesync {
 
+class Salvage;
+
+/// One name of a folder, not what is in it where it is one of a folder. Errors: errno.
+int make_name_equal(int folder, const ManifestEntry& entry, ReplicaFiles& files);
+/// One file under whatever names: owner, mode, size, extended attributes. Errors: errno.
+int make_entry_equal(const ReplicaFile& file, const ManifestEntry& entry, ReplicaFiles& files);
+
 /// One directory; its files are added. What of it is not replicated stays, as long as the folder does that it is in.
-/// Errors: text for the operator.
+/// `salvage`: gets what is about to be lost; may be null. Errors: text for the operator.
 std::string make_equal(const Directory& directory, VolumeNumber number, const std::vector<ManifestEntry>& manifest,
-                       const Adoption& adoption, ReplicaFiles& files);
+                       const Adoption& adoption, ReplicaFiles& files, Salvage* salvage);
 
 }  // namespace clusteragent::filesync

@@ -73,6 +73,18 @@ std::string path_of(int node) {
   return fmt::format("/proc/self/fd/{}", node);
 }
 
+std::string path_below(int root, int node) {
+  const auto named = [](int descriptor) {
+    std::string path(PATH_MAX, '\0');
+    const ssize_t size = ::readlink(path_of(descriptor).c_str(), path.data(), path.size());
+    path.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    return path;
+  };
+  const std::string above = named(root) + "/";
+  const std::string path = named(node);
+  return path.starts_with(above) ? path.substr(above.size()) : std::string{};
+}
+
 int make(int folder, const NewFile& file) {
   const char* name = file.name.c_str();
   int error = 0;
@@ -242,6 +254,19 @@ int names_in(int node, std::vector<std::string>& out) {
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::string name = entry->d_name;
     if (name != "." && name != "..") out.push_back(name);
+    errno = 0;
+  }
+  return errno;
+}
+
+int inodes_in(int node, std::map<std::string, ino_t>& out) {
+  const int folder = ::openat(node, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return errno;
+  const std::unique_ptr<DIR, CloseDirectory> directory{::fdopendir(folder)};
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") out.emplace(std::move(name), entry->d_ino);
     errno = 0;
   }
   return errno;

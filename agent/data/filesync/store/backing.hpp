@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,6 +26,8 @@ Fd reopen(int node, int flags);
 int stat_of(int node, struct stat& out);
 /// Whether the folder is that other one or lies in it.
 bool is_inside(int folder, int other);
+/// Where `node` is, below the folder `root`; empty: it is the folder itself, elsewhere, or without a name.
+std::string path_below(int root, int node);
 /// A path that leads to the file itself, for calls that know no descriptor.
 std::string path_of(int node);
 
@@ -61,6 +64,8 @@ std::vector<Range> reserved_ranges(int file, std::uint64_t begin, std::uint64_t 
 int allocate(int file, int mode, std::uint64_t offset, std::uint64_t bytes);
 /// Names without . and ..
 int names_in(int node, std::vector<std::string>& out);
+/// The same with their inodes, without looking at each.
+int inodes_in(int node, std::map<std::string, ino_t>& out);
 /// A folder with all that is in it.
 int remove_tree(int folder, const std::string& name);
 

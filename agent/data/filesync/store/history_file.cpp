@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -55,24 +56,40 @@ Status sync_folder(const std::string& path) {
   return folder && ::fsync(folder.number()) == 0 ? success() : Status{failure("write", path)};
 }
 
-/// The path of the first, below the directory; "." is the directory.
-std::string changed_in(int node, const std::string& path, const Exclusion& exclusion, std::int64_t closed_ns) {
-  const std::string here = path.empty() ? "." : path;
-  struct stat of {};
-  if (backing::stat_of(node, of) != 0) return here;
-  if (!path.empty() && exclusion.excludes(path, S_ISDIR(of.st_mode))) return {};
-  if (of.st_ctim.tv_sec * std::int64_t{1'000'000'000} + of.st_ctim.tv_nsec > closed_ns) return here;
-  if (!S_ISDIR(of.st_mode)) return {};
-  std::vector<std::string> names;
-  if (backing::names_in(node, names) != 0) return here;
-  for (const std::string& name : names) {
-    const std::string inside = path.empty() ? name : path + "/" + name;
-    const platform::Fd inner = backing::open_node(node, name);
-    std::string found = inner ? changed_in(inner.number(), inside, exclusion, closed_ns) : inside;
-    if (!found.empty()) return found;
+class ChangeFinder {
+ public:
+  ChangeFinder(const Exclusion& exclusion, std::int64_t closed_ns) : exclusion_{exclusion}, closed_ns_{closed_ns} {}
+
+  void look_at(int node, const std::string& path) {
+    struct stat of {};
+    if (backing::stat_of(node, of) != 0) return tell(path);
+    if (!path.empty() && exclusion_.excludes(path, S_ISDIR(of.st_mode))) return;
+    if (of.st_ctim.tv_sec * std::int64_t{1'000'000'000} + of.st_ctim.tv_nsec > closed_ns_) tell(path);
+    std::vector<std::string> names;
+    if (!S_ISDIR(of.st_mode)) return;
+    if (backing::names_in(node, names) != 0) return tell(path);
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+      const std::string inside = path.empty() ? name : path + "/" + name;
+      const platform::Fd inner = backing::open_node(node, name);
+      if (!inner) {
+        tell(inside);
+        continue;
+      }
+      look_at(inner.number(), inside);
+    }
   }
-  return {};
-}
+
+  Changes found;
+
+ private:
+  void tell(const std::string& path) {
+    if (++found.count <= changes_told_max) found.first.push_back(path.empty() ? "." : path);
+  }
+
+  const Exclusion& exclusion_;
+  std::int64_t closed_ns_;
+};
 
 }  // namespace
 
@@ -82,8 +99,10 @@ std::string identity_of(int root) {
   return fmt::format("{}:{}.{}", of.stx_ino, of.stx_btime.tv_sec, of.stx_btime.tv_nsec);
 }
 
-std::string changed_since(const Directory& directory, std::int64_t closed_ns) {
-  return changed_in(directory.root, "", *directory.exclusion, closed_ns);
+Changes changes_since(const Directory& directory, std::int64_t closed_ns) {
+  ChangeFinder finder{*directory.exclusion, closed_ns};
+  finder.look_at(directory.root, "");
+  return std::move(finder.found);
 }
 
 HistoryRecord HistoryFile::read(const std::string& identity) const {

@@ -3,6 +3,7 @@
 // system mounted there is not taken for the copy. On disk when a method returns. One caller at a time.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "agent/base/result.hpp"
 #include "agent/data/filesync/ledger/history.hpp"
@@ -18,8 +19,17 @@ struct HistoryRecord {
   std::int64_t closed_ns = 0;  // wall clock, when the node let go of the directory; 0: it has it, or crashed
 };
 
-/// The first file or folder whose status changed later than that (st_ctim, which nobody can set). Empty: none.
-std::string changed_since(const Directory& directory, std::int64_t closed_ns);
+/// What was changed since: the first paths, below the directory ("." is itself), and how many there are. A name that
+/// is gone shows in its folder.
+struct Changes {
+  std::uint64_t count = 0;
+  std::vector<std::string> first;
+};
+inline constexpr std::size_t changes_told_max = 5;
+
+/// Files and folders whose status changed later than that (st_ctim, which nobody can set), and what cannot be read;
+/// not what is not replicated.
+Changes changes_since(const Directory& directory, std::int64_t closed_ns);
 
 class HistoryFile {
  public:

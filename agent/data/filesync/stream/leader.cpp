@@ -8,6 +8,7 @@
 #include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/copier.hpp"
+#include "agent/data/filesync/stream/verifier.hpp"
 #include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
@@ -269,6 +270,7 @@ std::string Leader::serve_connection(const std::shared_ptr<Channel>& channel) {
   };
   const std::string reason = channel->run(on_frame, [&] { check_progress(*channel); });
   copier.abandon();
+  end_verification(is_stopping_ ? "this node is not primary any more" : "the other node is not reached: " + reason);
   if (copying.joinable()) copying.join();
   return reason;
 }
@@ -351,6 +353,7 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
     case Op::copied: {
       const std::lock_guard lock{mutex_};
       outcome = ledger_.copied(head.sequence);
+      may_verify_ = may_verify_ || outcome.is_synced;
       if (outcome.is_synced) regions_.copied();
       break;
     }
@@ -365,6 +368,9 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
       return;
     case Op::differs:
       copier.answered(head, payload);
+      return;
+    case Op::verified:
+      if (const auto verifier = current_verifier()) verifier->answered(head, payload);
       return;
     case Op::failure:
       channel.close("the other node cannot write: " + text);

@@ -7,14 +7,18 @@
 #include <condition_variable>
 #include <thread>
 
+#include "agent/base/result.hpp"
 #include "agent/data/filesync/ledger/regions.hpp"
 #include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/store/journal.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
+#include "agent/data/filesync/stream/verify_report.hpp"
 #include "agent/data/filesync/wire/channel.hpp"
 #include "agent/data/filesync/wire/payload.hpp"
 
 namespace clusteragent::filesync {
+
+class Verifier;
 
 struct LeaderOptions {
   std::string module;
@@ -44,6 +48,7 @@ struct LeaderEvents {
   std::function<void()> synced;
   std::function<void(const std::string& reason)> behind;
   std::function<void(char level, const std::string& text)> note;
+  std::function<void(const VerifyReport&)> verified;
 };
 
 class Leader : public Stream {
@@ -75,11 +80,18 @@ class Leader : public Stream {
   bool drain(Duration limit);
   void stop();
 
+  /// Begins a verification of the replica; LeaderEvents::verified tells its end. Refused with the reason. `prefixes`:
+  /// what stands before a path of each directory where it is told.
+  Status verify(bool repairs, std::vector<std::string> prefixes);
+  /// Of the verification under way; nothing: there is none.
+  std::optional<VerifyReport> verification();
+
   Mode mode();
   CopyProgress progress();
 
  private:
   friend class Copier;
+  friend class Verifier;
   void serve();
   std::shared_ptr<Channel> connect();
   /// What is to be copied; null: not now.
@@ -92,12 +104,18 @@ class Leader : public Stream {
   void settle();
   /// In the stream; a change also goes into the regions.
   void append(Head head, std::span<const std::byte> payload, bool is_change);
+  /// Under the lock of what is repaired.
+  void append_repair(const Head& head, std::span<const std::byte> payload);
+  void mark_and_append(const Head& touched, std::span<const std::byte> touched_payload, const Head& head,
+                       std::span<const std::byte> payload);
   std::string serve_connection(const std::shared_ptr<Channel>& channel);
   void take(const Head& head, std::span<const std::byte> payload, Channel& channel, class Copier& copier);
   void carry_out(const Outcome& outcome);
   void check_progress(Channel& channel);
   void tell_times();
   void tell_times_of(const NodeRef& node);
+  std::shared_ptr<Verifier> current_verifier();
+  void end_verification(const std::string& reason);
 
   LeaderOptions options_;
   std::vector<Directory> directories_;
@@ -118,6 +136,8 @@ class Leader : public Stream {
   bool has_given_up_ = false;
   Instant moved_;  // when the replica last confirmed anything, or had nothing to confirm
   std::string last_refusal_;
+  std::shared_ptr<Verifier> verifier_;  // of this connection, under way or ended
+  bool may_verify_ = false;             // the connection stands, and the copy has ended
   std::thread thread_;
 };
 

@@ -10,7 +10,8 @@ bool is_known(std::uint16_t op) {
     return op >= static_cast<std::uint16_t>(first) && op <= static_cast<std::uint16_t>(last);
   };
   return is_in(Op::hello, Op::ping) || is_in(Op::write, Op::create_unnamed) ||
-         is_in(Op::manifest_begin, Op::checkpoint) || is_in(Op::ack, Op::adopted);
+         is_in(Op::manifest_begin, Op::checkpoint) || is_in(Op::ack, Op::adopted) ||
+         is_in(Op::verify_names, Op::repair_extra) || op == static_cast<std::uint16_t>(Op::verified);
 }
 
 }  // namespace

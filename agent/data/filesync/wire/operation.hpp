@@ -74,6 +74,14 @@ enum class Op : std::uint16_t {  // on the wire: do not renumber
   failure = 51,         // payload: text; the replica cannot go on
   durable = 52,         // answer to checkpoint
   adopted = 53,         // flags: 1 in the last one; payload: Doubts
+  // Of a verification, while both go on; what the payloads are: verify_payload.hpp
+  verify_names = 64,  // file: the folder, flags: 1 when more of it follows; payload: VerifiedNames
+  verify_entry = 65,  // file, extra: link count; payload: ManifestEntry
+  verify_data = 66,   // file, offset, extra: bytes; payload: BlockHash of each block, or nothing: all are zeros
+  repair_name = 67,   // file: the folder; payload: ManifestEntry
+  repair_entry = 68,  // file; payload: ManifestEntry
+  repair_extra = 69,  // file: the folder; payload: name that the primary does not have
+  verified = 72,      // answer to each verify_*, in their order, with what they were of; payload: what differs
 };
 
 inline constexpr std::size_t head_bytes = 40;

@@ -1,0 +1,138 @@
+// The directories while nothing runs: closed at a release, opened again by the next role, which looks whether anybody
+// changed them meanwhile.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "agent/data/filesync/engine/engine.hpp"
+#include "agent/data/filesync/store/kept_file.hpp"
+#include "agent/data/filesync/store/protection.hpp"
+#include "agent/platform/clock.hpp"
+
+namespace clusteragent::filesync {
+namespace {
+
+constexpr const char* tampering_name = "tampered.json";
+// One that was told to end still hands over its last writes and closes the directories: what it does to mounts and
+// history must not come after what this one does.
+constexpr std::chrono::seconds former_limit{15};
+constexpr std::chrono::milliseconds look_again{10};
+// Milliseconds: twice the longest tick of a kernel.
+constexpr int ticks_max = 20;
+
+std::int64_t wall_clock_ns(clockid_t which) {
+  timespec now{};
+  ::clock_gettime(which, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+}  // namespace
+
+void Engine::await_former_engine() {
+  if (life_) return;
+  ::mkdir(options_->state_path.c_str(), 0750);
+  life_ = platform::Fd{::open((options_->state_path + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)};
+  const Instant until = platform::boottime_now() + former_limit;
+  while (life_ && ::flock(life_.number(), LOCK_EX | LOCK_NB) != 0) {
+    if (platform::boottime_now() > until)
+      return leader_events().note('C', "a former replication engine of this module has not ended; going on beside it");
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
+void Engine::close() {
+  const bool was_open = !mirrors_.empty() && mirrors_.front().root;
+  const bool was_follower = follower_ != nullptr;
+  const std::string here = was_open ? identity() : std::string{};
+  if (leader_) forget_tampering();
+  let_go();
+  if (was_follower) protect();
+  if (!was_open) return;
+  HistoryRecord record = history_->read(here);
+  if (!record.standing.history) return;
+  record.closed_ns = wall_clock_ns(CLOCK_REALTIME);
+  // File systems take the time of the last tick; what is written after the answer must not seem older than it.
+  for (int turn = 0; turn < ticks_max && wall_clock_ns(CLOCK_REALTIME_COARSE) <= record.closed_ns; ++turn)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  if (!history_->write(record, here)) static_cast<void>(history_->forget());
+}
+
+void Engine::protect() {
+  const auto note = leader_events().note;
+  for (const data::EngineDirectory& each : options_->directories) {
+    if (const Status closed = protect_directory(each.path); !closed)
+      note('E', closed.error().message + "; while the module is stopped whoever writes there is not stopped");
+  }
+}
+
+Status Engine::reopen(bool is_to_lead) {
+  for (const data::EngineDirectory& each : options_->directories) {
+    if (const Status open = unprotect_directory(each.path); !open) return open;
+  }
+  if (const Status opened = open_directories(); !opened) return opened;
+  const HistoryRecord record = history_->read(identity());
+  if (record.closed_ns == 0) return success();
+  std::uint64_t count = 0;
+  std::vector<std::string> first;
+  const std::vector<Directory> all = directories();
+  const std::vector<std::string> before = prefixes();
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    const Changes changes = changes_since(all[at], record.closed_ns);
+    count += changes.count;
+    for (const std::string& path : changes.first) {
+      if (first.size() < changes_told_max) first.push_back(before[at] + path);
+    }
+  }
+  if (count > 0) {
+    // First: once the history is gone, nothing else says that there was a change.
+    tell_tampering(count, first, is_to_lead, record.standing.has_led);
+    forget_history();
+  } else if (!history_->write({record.standing, 0}, identity())) {
+    // From the first change on the time says nothing any more, also after a crash.
+    forget_history();
+  }
+  return success();
+}
+
+void Engine::tell_tampering(std::uint64_t count, const std::vector<std::string>& first, bool is_to_lead, bool has_led) {
+  std::string paths;
+  for (const std::string& path : first) paths += fmt::format("{}\"{}\"", paths.empty() ? "" : ", ", path);
+  if (count > first.size()) paths += fmt::format(" and {} more", count - first.size());
+  const std::string what = fmt::format("{} was changed while the module was stopped on this node: {}",
+                                       data::directories_text(*options_), paths);
+  const auto note = leader_events().note;
+  // The newest copy may be worked on.
+  if (is_to_lead && has_led) return note('E', what + "; everything is compared when the other node comes");
+  const data::Json tampered = {{"count", count}, {"first", first}};
+  {
+    const std::lock_guard lock{mutex_};
+    tampered_ = tampered;
+  }
+  const std::string kept = tampered.dump(-1, ' ', false, data::Json::error_handler_t::replace);
+  if (const Status done = keep_file(options_->state_path, tampering_name, kept); !done)
+    note('E', "should this node crash, it forgets that it has changes to keep aside: " + done.error().message);
+  note('C', what + (is_to_lead                        ? "; it is a part of the module's data now: this node is primary"
+                    : options_->salvage_bytes_max > 0 ? "; the copy from the primary overwrites it and keeps it aside: "
+                                                        "clusteragent salvage list"
+                                                      : "; the copy from the primary overwrites it"));
+}
+
+void Engine::load_tampering() {
+  const std::lock_guard lock{mutex_};
+  if (const auto text = kept_file(options_->state_path, tampering_name))
+    tampered_ = data::Json::parse(*text, nullptr, false);
+}
+
+void Engine::forget_tampering() {
+  const std::lock_guard lock{mutex_};
+  if (tampered_.is_null()) return;
+  tampered_ = {};
+  ::unlink((options_->state_path + "/" + tampering_name).c_str());
+}
+
+}  // namespace clusteragent::filesync

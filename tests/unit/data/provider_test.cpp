@@ -36,7 +36,7 @@ class Provider : public testing::Test {
 };
 
 TEST_F(Provider, says_again_that_its_engine_died_until_the_data_is_let_go_of) {
-  provider->follow({Token{1}, Epoch{2}});
+  provider->follow({Token{1}, Epoch{2}, Epoch{}});
   io.run_for(milliseconds{1500});
   EXPECT_GE(told.finished, 1);
   EXPECT_EQ(told.deaths, 2);

@@ -40,7 +40,10 @@ void Engine::await_former_engine() {
   const Instant until = platform::boottime_now() + former_limit;
   while (life_ && ::flock(life_.number(), LOCK_EX | LOCK_NB) != 0) {
     if (platform::boottime_now() > until)
-      return leader_events().note('C', "a former replication engine of this module has not ended; going on beside it");
+      return leader_events().note('C',
+                                  "a former replication engine of this module has not ended after 15 s; going on "
+                                  "beside it. Find it (pgrep -f 'clusteragent filesync', the older one), end it with "
+                                  "kill -9, then compare the copies: clusteragent rfs verify");
     std::this_thread::sleep_for(look_again);
   }
 }

@@ -1,8 +1,10 @@
 #include "agent/vip/wire_tap.hpp"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <array>
 
 #include "agent/wire/lan_trailer.hpp"
@@ -57,6 +59,11 @@ Result<WireTap> WireTap::open(const std::string& interface, const std::vector<Ip
       pcap_set_buffer_size(handle, ring_bytes) != 0 || pcap_set_promisc(handle, 0) != 0) {
     return failure(interface, handle, "set up the capture");
   }
+  // Otherwise the kernel shows every packet of the machine to the filter, that of the mirror's stream included.
+  const bool is_arp_alone =
+      std::all_of(addresses.begin(), addresses.end(), [](const auto& one) { return one.is_v4(); });
+  if (is_arp_alone && pcap_set_protocol_linux(handle, ETH_P_ARP) != 0)
+    return failure(interface, handle, "set up the capture");
   if (pcap_activate(handle) < 0) return failure(interface, handle, "capture");
   if (pcap_datalink(handle) != DLT_EN10MB) {
     return Error{ErrorCode::configuration,

@@ -23,6 +23,7 @@ STATX_BTIME, STATX_BYTES, STATX_BTIME_AT = 0x800, 256, 80
 ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 USER_OBJ, USER, GROUP_OBJ, MASK, OTHER, NOBODY = 1, 2, 4, 16, 32, 0xffffffff
 GIB = 1 << 30
+NET_RAW = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)  # capabilities(7): version 2, cap_net_raw permitted
 libc.renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
 
@@ -230,6 +231,10 @@ def attributes(at):
                                     as_user(77, lambda: os.unlink(one))])
     at.say("their write takes the bits", lambda: [os.chmod(one, 0o6777), as_user(77, lambda: overwrite(one)),
                                                   oct(os.stat(one).st_mode)])
+    at.say("and once more", lambda: [as_user(77, lambda: overwrite(one)), os.chmod(one, 0o6777),
+                                     as_user(77, lambda: overwrite(one)), oct(os.stat(one).st_mode)])
+    at.say("and the capabilities", lambda: [os.setxattr(one, "security.capability", NET_RAW), os.listxattr(one),
+                                            as_user(77, lambda: overwrite(one)), os.listxattr(one)])
 
 
 def overwrite(path):

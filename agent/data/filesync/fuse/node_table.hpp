@@ -35,6 +35,8 @@ struct Node {
   std::uint64_t lookups = 0;    // guarded by the table
   DescriptorCache::Ref pinned;  // the same; while it has no name
   std::atomic<bool> has_new_times = false;
+  // False: it was looked at, and a write has nothing to strip (suid, sgid, capabilities).
+  mutable std::atomic<bool> may_give_privileges = true;
 };
 using NodeRef = std::shared_ptr<Node>;
 

@@ -70,6 +70,7 @@ int Volume::get_more_attributes(Session& session, const Request& request) {
 }
 
 int Volume::change(const Node& node, int file, const AttributeChange& change) {
+  if (change.mode) node.may_give_privileges = true;
   if (const int error = backing::apply(file, change); error != 0) return error;
   AttributeChange exact = change;
   if (change.times) {
@@ -93,6 +94,7 @@ int Volume::strip_group(const Node& node, int file) {
 }
 
 int Volume::strip_privileges(const Node& node, int file) {
+  if (!node.may_give_privileges) return 0;
   struct stat of {};
   if (const int error = backing::stat_of(file, of); error != 0) return error;
   const bool gives_group = (of.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
@@ -106,6 +108,7 @@ int Volume::strip_privileges(const Node& node, int file) {
     const Packer packed = pack_name(capability);
     record(node, {.op = Op::xattr_remove, .file = node.id}, packed.bytes());
   }
+  node.may_give_privileges = false;
   return 0;
 }
 
@@ -174,6 +177,7 @@ int Volume::set_xattr(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
+    node->may_give_privileges = true;
     const int error = backing::set_xattr(node.path(), name, value, static_cast<int>(in.flags));
     if (error != 0) return error;
     const Packer packed = pack_names(name, value);

@@ -116,7 +116,7 @@ int Volume::handle(Session& session, const Request& request) {
   const int error = (this->*method)(session, request);
   if (error == EMFILE || error == ENFILE) tell_out_of_descriptors(error);
   // After the reply: the application goes on meanwhile.
-  if (stream_ != nullptr && changes(request)) stream_->flush();
+  if (stream_ != nullptr && changes(request)) stream_->pass();
   return error;
 }
 

@@ -81,7 +81,11 @@ int Volume::write(Session& session, const Request& request) {
   const auto size = static_cast<std::uint32_t>(written);
   const bool is_asked = opened.is_synchronous || (in.flags & O_DSYNC) != 0 || stream_->acknowledges_writes();
   const bool is_promise = is_asked && !opened.node->is_local;
-  if (is_promise && !stream_->may_reply({request.head.unique, size, nodes_.volume()}, stream_->mark())) return 0;
+  if (is_promise) {
+    const Mark needed = stream_->mark();
+    stream_->flush();
+    if (!stream_->may_reply({request.head.unique, size, nodes_.volume()}, needed)) return 0;
+  }
   fuse_write_out out{};
   out.size = size;
   session.reply(request.head, out);

@@ -16,8 +16,43 @@ namespace {
 constexpr std::size_t received_bytes_max = 64 * 1024 * 1024;
 // An acknowledgement at least after so many operations of a long queue.
 constexpr std::size_t operations_an_ack = 64;
+// What is larger than that is done by another thread, while the next is received.
+constexpr std::size_t quick_bytes_max = 64 * 1024;
 
 }  // namespace
+
+/// What a connection brings to this disk; one thread at a time.
+struct Follower::Work {
+  Work(Follower& follower, Channel& to)
+      : channel{to},
+        flusher{follower.directories_,
+                [&follower, &to](Sequence sequence, int error) {
+                  if (error != 0)
+                    return follower.fail(to, fmt::format("cannot write to disk: {}", std::strerror(error)));
+                  to.send({.op = Op::durable, .sequence = sequence}, {});
+                }},
+        applier{follower.directories_, follower.duties(to, flusher)} {}
+
+  /// False: it was the last, the reason is in `problem`.
+  bool apply(const Head& head, std::span<const std::byte> payload) {
+    problem = applier.apply(head, payload);
+    if (++unconfirmed >= operations_an_ack && problem.empty()) confirm();
+    return problem.empty();
+  }
+
+  void confirm() {
+    if (unconfirmed == 0 || !problem.empty()) return;
+    unconfirmed = 0;
+    channel.append({.op = Op::ack, .sequence = applier.applied()}, {});
+    channel.flush();
+  }
+
+  Channel& channel;
+  Flusher flusher;
+  Applier applier;
+  std::string problem;
+  std::size_t unconfirmed = 0;
+};
 
 Follower::Follower(FollowerOptions options, std::vector<Directory> directories, std::uint64_t epoch,
                    FollowerEvents events)
@@ -88,13 +123,17 @@ void Follower::serve_connection(platform::Fd socket) {
     const std::lock_guard lock{mutex_};
     channel_ = channel;
     is_over_ = is_greeted_ = false;
+    unapplied_ = 0;
   }
   ending_turns_ = 0;
   if (is_stopping_) return;
+  Work work{*this, *channel};
+  work_ = &work;
   std::thread applying{[this, &channel] { apply_all(*channel); }};
   const std::string reason =
       channel->run([&](const Head& head, std::span<const std::byte> payload) { take(*channel, head, payload); },
                    [this, &channel] {
+                     confirm();
                      // A turn later, what it was told has left.
                      if (ending_turns_ > 0 && --ending_turns_ == 0) channel->close("it was told why");
                    },
@@ -139,17 +178,6 @@ void Follower::greet(Channel& channel, std::span<const std::byte> payload) {
   channel.send({.op = Op::welcome}, welcome.bytes());
 }
 
-void Follower::take(Channel& channel, const Head& head, std::span<const std::byte> payload) {
-  if (head.op == Op::hello && !is_greeted_) return greet(channel, payload);
-  if (!is_greeted_) return channel.close("the other node breaks the protocol");
-  {
-    const std::lock_guard lock{mutex_};
-    frames_.push_back({head, {payload.begin(), payload.end()}});
-    queued_bytes_ += head_bytes + payload.size();
-  }
-  changed_.notify_all();
-}
-
 bool Follower::has_room() {
   const std::lock_guard lock{mutex_};
   return queued_bytes_ < received_bytes_max;
@@ -179,40 +207,68 @@ ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
   return duties;
 }
 
+bool Follower::is_idle() {
+  const std::lock_guard lock{mutex_};
+  return unapplied_ == 0;
+}
+
+void Follower::take(Channel& channel, const Head& head, std::span<const std::byte> payload) {
+  if (head.op == Op::hello && !is_greeted_) return greet(channel, payload);
+  if (!is_greeted_) return channel.close("the other node breaks the protocol");
+  const bool is_quick = (head.op == Op::write || head.op == Op::attributes) && payload.size() <= quick_bytes_max;
+  if (is_idle()) {
+    if (is_quick) return apply_here(channel, head, payload);
+    // From now on the work is the other thread's.
+    work_->confirm();
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    frames_.push_back({head, {payload.begin(), payload.end()}});
+    queued_bytes_ += head_bytes + payload.size();
+    ++unapplied_;
+  }
+  changed_.notify_all();
+}
+
+void Follower::apply_here(Channel& channel, const Head& head, std::span<const std::byte> payload) {
+  if (!work_->problem.empty()) return;
+  is_applying_here_ = true;
+  if (!work_->apply(head, payload)) fail(channel, work_->problem);
+  is_applying_here_ = false;
+}
+
+void Follower::confirm() {
+  if (is_idle()) work_->confirm();
+}
+
+std::deque<Follower::Frame> Follower::next_frames(Channel& channel) {
+  std::unique_lock lock{mutex_};
+  const auto has_news = [this] { return is_over_ || !frames_.empty(); };
+  while (!changed_.wait_for(lock, options_.channel.silence_limit / 4, has_news)) {
+    // The thread of the connection hangs on the disk: that is no silence.
+    if (!is_applying_here_) continue;
+    channel.append({.op = Op::ping}, {});
+    channel.flush();
+  }
+  std::deque<Frame> taken;
+  taken.swap(frames_);
+  const bool was_full = queued_bytes_ >= received_bytes_max;
+  queued_bytes_ = 0;
+  if (was_full) channel.wake();
+  return taken;
+}
+
 void Follower::apply_all(Channel& channel) {
-  Flusher flusher{directories_, [this, &channel](Sequence sequence, int error) {
-                    if (error != 0) return fail(channel, fmt::format("cannot write to disk: {}", std::strerror(error)));
-                    channel.send({.op = Op::durable, .sequence = sequence}, {});
-                  }};
-  Applier applier{directories_, duties(channel, flusher)};
-  std::string problem;
   for (;;) {
-    std::deque<Frame> taken;
-    bool was_full = false;
-    {
-      std::unique_lock lock{mutex_};
-      changed_.wait(lock, [this] { return is_over_ || !frames_.empty(); });
-      if (frames_.empty()) return;
-      taken.swap(frames_);
-      was_full = queued_bytes_ >= received_bytes_max;
-      queued_bytes_ = 0;
-    }
-    if (was_full) channel.wake();
-    std::size_t since_ack = 0;
+    const std::deque<Frame> taken = next_frames(channel);
+    if (taken.empty()) return;
     for (const Frame& frame : taken) {
-      if (!problem.empty()) break;
-      problem = applier.apply(frame.head, frame.payload);
-      if (!problem.empty()) {
-        fail(channel, problem);
-      } else if (++since_ack >= operations_an_ack) {
-        since_ack = 0;
-        channel.send({.op = Op::ack, .sequence = applier.applied()}, {});
-      }
+      if (!work_->problem.empty()) break;
+      if (!work_->apply(frame.head, frame.payload)) fail(channel, work_->problem);
     }
-    if (problem.empty()) {
-      channel.append({.op = Op::ack, .sequence = applier.applied()}, {});
-      channel.flush();
-    }
+    work_->confirm();
+    const std::lock_guard lock{mutex_};
+    unapplied_ -= taken.size();
   }
 }
 

@@ -48,6 +48,7 @@ class Follower {
   bool is_connected() const { return is_connected_; }
 
  private:
+  struct Work;
   struct Frame {
     Head head;
     std::vector<std::byte> payload;
@@ -58,7 +59,12 @@ class Follower {
   void greet(Channel& channel, std::span<const std::byte> payload);
   void refuse(Channel& channel, const std::string& reason);
   void take(Channel& channel, const Head& head, std::span<const std::byte> payload);
+  /// Small and nothing before it waits: to wake the other thread for it would cost more than to do it.
+  void apply_here(Channel& channel, const Head& head, std::span<const std::byte> payload);
+  bool is_idle();
+  void confirm();
   void apply_all(Channel& channel);
+  std::deque<Frame> next_frames(Channel& channel);
   void fail(Channel& channel, const std::string& problem);
   ApplierDuties duties(Channel& channel, Flusher& flusher);
   bool has_room();
@@ -74,11 +80,14 @@ class Follower {
   std::condition_variable changed_;
   std::deque<Frame> frames_;
   std::size_t queued_bytes_ = 0;
-  bool is_over_ = false;  // of one connection: no more frames come
+  std::size_t unapplied_ = 0;  // in frames_ or in the hands of the thread that applies
+  bool is_over_ = false;       // of one connection: no more frames come
   std::weak_ptr<Channel> channel_;
   bool is_greeted_ = false;
-  HistoryId history_;                  // of the primary that is connected
-  std::atomic<int> ending_turns_ = 0;  // after a good-bye: closed once that is sent
+  Work* work_ = nullptr;                        // of the connection: of its thread while nothing is unapplied
+  std::atomic<bool> is_applying_here_ = false;  // on that thread
+  HistoryId history_;                           // of the primary that is connected
+  std::atomic<int> ending_turns_ = 0;           // after a good-bye: closed once that is sent
   std::atomic<bool> is_stopping_ = false;
   std::atomic<bool> is_connected_ = false;
 };

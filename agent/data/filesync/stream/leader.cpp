@@ -68,32 +68,32 @@ void Leader::doubt(FileId file) {
 }
 
 void Leader::append(Head head, std::span<const std::byte> payload, bool is_change) {
-  std::shared_ptr<Channel> channel;
-  {
-    const std::lock_guard lock{mutex_};
-    channel = channel_;
-  }
+  const std::shared_ptr<Channel> to = channel();
   // A change that was not announced would be forgotten by a crash.
   CLUSTERAGENT_ASSERT(!is_change || !options_.journal || options_.journal->has(touched_by(head, payload)));
-  if (channel) channel->wait_for_room();
+  if (to) to->wait_for_room();
   const std::lock_guard lock{mutex_};
   if (is_change) regions_.mark(head, payload);
   if (options_.journal && head.op == Op::create) options_.journal->made(head.file);
-  if (!channel) return;
-  if (!ledger_.is_streaming() || channel_ != channel) return;
+  if (!to) return;
+  if (!ledger_.is_streaming() || channel_ != to) return;
   head.sequence = ledger_.append();
-  channel->append(head, payload);
-  // What changes something is flushed by who changed it.
-  if (!is_change) channel->wake_if_asleep();
+  to->append(head, payload);
+  // What changes something is flushed or passed on by who changed it.
+  if (!is_change) to->hurry();
+}
+
+std::shared_ptr<Channel> Leader::channel() {
+  const std::lock_guard lock{mutex_};
+  return channel_;
 }
 
 void Leader::flush() {
-  std::shared_ptr<Channel> channel;
-  {
-    const std::lock_guard lock{mutex_};
-    channel = channel_;
-  }
-  if (channel) channel->flush();
+  if (const auto to = channel()) to->flush();
+}
+
+void Leader::pass() {
+  if (const auto to = channel()) to->pass();
 }
 
 Mark Leader::mark() {

@@ -61,6 +61,7 @@ class Leader : public Stream {
   void announce(const Head& head, std::span<const std::byte> payload) override;
   void record(Head head, std::span<const std::byte> payload) override;
   void flush() override;
+  void pass() override;
   void doubt(FileId file) override;
   Mark mark() override;
   bool may_reply(const Waiter& waiter, Mark needed) override;
@@ -92,6 +93,7 @@ class Leader : public Stream {
  private:
   friend class Copier;
   friend class Verifier;
+  std::shared_ptr<Channel> channel();
   void serve();
   std::shared_ptr<Channel> connect();
   /// What is to be copied; null: not now.

@@ -45,10 +45,13 @@ class Stream {
   virtual ~Stream() = default;
   /// Under the lock of what is about to be done, as it will be recorded; may wait for the disk.
   virtual void announce(const Head& head, std::span<const std::byte> payload = {}) = 0;
-  /// Under the lock of what was done. Goes out with the next flush(), where somebody listens; may wait for room.
+  /// Under the lock of what was done. Where somebody listens, it goes out with the next flush() or pass(); may wait for
+  /// room.
   virtual void record(Head head, std::span<const std::byte> payload = {}) = 0;
   /// Under no lock: sends what was recorded.
   virtual void flush() = 0;
+  /// Under no lock: nobody waits for what was recorded.
+  virtual void pass() = 0;
   /// An operation on it failed and may have been done in part: nobody was told of that.
   virtual void doubt(FileId file) = 0;
   virtual Mark mark() = 0;

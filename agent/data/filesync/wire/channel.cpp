@@ -22,6 +22,13 @@ constexpr std::size_t record_bytes = 16 * 1024;
 // One frame whole, and room so that the rest of it is moved rarely.
 constexpr std::size_t received_bytes = 2 * (head_bytes + payload_bytes_max);
 constexpr int reads_at_once = 256;
+// Of one system call: OpenSSL alone makes one for each record to write and two to read.
+constexpr int socket_bytes = 128 * 1024;
+// What nobody wants sent now waits so long for more: a packet costs more than what is in it.
+constexpr std::chrono::milliseconds linger{2};
+constexpr std::size_t linger_bytes_max = 64 * 1024;
+// So long after the last such data run() looks by itself for new ones, without being woken.
+constexpr std::chrono::milliseconds watchful{20};
 
 }  // namespace
 
@@ -32,7 +39,12 @@ Channel::Channel(platform::Fd socket, const ChannelOptions& options)
       context_{make_psk_context(options_.keys)},
       tls_{SSL_new(context_.get())},
       received_(received_bytes) {
-  SSL_set_fd(tls_.get(), socket_.number());
+  BIO* const reads = BIO_new(BIO_f_buffer());
+  writes_ = BIO_new(BIO_f_buffer());
+  BIO_set_read_buffer_size(reads, socket_bytes);
+  BIO_set_write_buffer_size(writes_, socket_bytes);
+  SSL_set_bio(tls_.get(), BIO_push(reads, BIO_new_socket(socket_.number(), BIO_NOCLOSE)),
+              BIO_push(writes_, BIO_new_socket(socket_.number(), BIO_NOCLOSE)));
 }
 
 Channel::~Channel() = default;
@@ -91,8 +103,20 @@ void Channel::wake() {
   ::eventfd_write(wake_.number(), 1);
 }
 
-void Channel::wake_if_asleep() {
+void Channel::hurry() {
+  is_urgent_ = true;
   if (is_asleep_.exchange(false)) wake();
+}
+
+void Channel::pass() {
+  {
+    const std::lock_guard lock{mutex_};
+    if (queue_.size() < linger_bytes_max) {
+      if (!is_unwatched_.exchange(false)) return;
+      return wake();
+    }
+  }
+  flush();
 }
 
 bool Channel::append(Head head, std::span<const std::byte> payload) {
@@ -100,6 +124,7 @@ bool Channel::append(Head head, std::span<const std::byte> payload) {
   const auto bytes = write_head(head);
   const std::lock_guard lock{mutex_};
   if (is_closed_) return false;
+  if (queue_.empty()) waiting_since_ = platform::boottime_now();
   queue_.insert(queue_.end(), bytes.begin(), bytes.end());
   queue_.insert(queue_.end(), payload.begin(), payload.end());
   return true;
@@ -107,7 +132,7 @@ bool Channel::append(Head head, std::span<const std::byte> payload) {
 
 bool Channel::send(Head head, std::span<const std::byte> payload) {
   const bool is_open = append(head, payload);
-  if (is_open) wake_if_asleep();
+  if (is_open) hurry();
   return is_open;
 }
 
@@ -118,7 +143,8 @@ void Channel::flush() {
       if (queue_.empty()) return;
     }
     const std::unique_lock io{io_, std::try_to_lock};
-    if (!io || wants_write_) return;
+    if (!io) return hurry();
+    if (wants_write_) return;
     write_some();
     if (wants_write_ || is_closed_) return wake();
   }
@@ -139,12 +165,13 @@ void Channel::write_some() {
   for (;;) {
     if (sent_ == sending_.size()) {
       const std::lock_guard lock{mutex_};
+      is_urgent_ = false;
       sending_.clear();
       sent_ = 0;
       sending_.swap(queue_);
       room_.notify_all();
-      if (sending_.empty()) return;
     }
+    if (sending_.empty()) return write_out();
     std::size_t written = 0;
     ERR_clear_error();
     const int code = SSL_write_ex(tls_.get(), sending_.data() + sent_, sending_.size() - sent_, &written);
@@ -159,8 +186,18 @@ void Channel::write_some() {
   }
 }
 
+void Channel::write_out() {
+  const int before = BIO_wpending(writes_);
+  ERR_clear_error();
+  if (BIO_flush(writes_) == 1) return;
+  if (BIO_wpending(writes_) < before) moved_ = platform::boottime_now();
+  wants_write_ = BIO_should_retry(writes_) != 0;
+  if (!wants_write_) close("the connection broke");
+}
+
 void Channel::read_some(const OnFrame& on_frame) {
   // A sender that never pauses must not keep the answers from leaving.
+  may_have_more_ = true;
   for (int turns = 0; turns < reads_at_once && !is_closed_; ++turns) {
     if (received_.size() - filled_ < record_bytes) make_room();
     std::size_t got = 0;
@@ -173,12 +210,14 @@ void Channel::read_some(const OnFrame& on_frame) {
       why = code == 1 ? 0 : SSL_get_error(tls_.get(), code);
     }
     if (code != 1) {
+      may_have_more_ = false;
       if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) close("the other node closed the connection");
       return;
     }
     filled_ += got;
-    heard_ = platform::boottime_now();
     take_frames(on_frame);
+    // Afterwards: what took long there was no silence of the other side.
+    heard_ = platform::boottime_now();
   }
 }
 
@@ -220,19 +259,30 @@ bool Channel::is_heard_and_speaks() {
   return true;
 }
 
+bool Channel::is_due() {
+  if (wants_write_) return true;
+  const std::lock_guard lock{mutex_};
+  if (queue_.empty()) return false;
+  return is_urgent_ || queue_.size() >= linger_bytes_max || platform::boottime_now() - waiting_since_ >= linger;
+}
+
 void Channel::sleep(bool reads) {
-  is_asleep_ = true;
-  bool has_work = false;
+  is_asleep_ = is_unwatched_ = true;
+  Duration limit = options_.silence_limit / 4;
+  if (!wants_write_ && is_due()) limit = Duration::zero();
+  if (reads && may_have_more_) limit = Duration::zero();
   {
     const std::lock_guard lock{mutex_};
-    has_work = !queue_.empty() && !wants_write_;
+    if (platform::boottime_now() - waiting_since_ < watchful) {
+      is_unwatched_ = false;
+      limit = std::min<Duration>(limit, linger);
+    }
   }
   std::array<pollfd, 2> both{
       {{socket_.number(), static_cast<short>((reads ? POLLIN : 0) | (wants_write_ ? POLLOUT : 0)), 0},
        {wake_.number(), POLLIN, 0}}};
-  const Duration pause = options_.silence_limit / 4;
-  ::poll(both.data(), both.size(), has_work ? 0 : static_cast<int>(to_milliseconds(pause)));
-  is_asleep_ = false;
+  ::poll(both.data(), both.size(), static_cast<int>(to_milliseconds(limit)));
+  is_asleep_ = is_unwatched_ = false;
   eventfd_t ignored = 0;
   if ((both[1].revents & POLLIN) != 0) ::eventfd_read(wake_.number(), &ignored);
 }
@@ -240,7 +290,7 @@ void Channel::sleep(bool reads) {
 std::string Channel::run(const OnFrame& on_frame, const std::function<void()>& on_tick,
                          const std::function<bool()>& has_room) {
   while (!is_closed_) {
-    {
+    if (is_due()) {
       const std::lock_guard io{io_};
       write_some();
     }

@@ -59,15 +59,17 @@ class Channel {
   /// Sends what was appended by whomever, as far as the network takes it; the rest is for run(). Who wants it sent now
   /// does it, which costs less than to wake another thread for it. Never waits.
   void flush();
-  /// append(), and run() sends it.
+  /// For what nobody waits for: run() sends it within two milliseconds, or the next flush() does. Never waits.
+  void pass();
+  /// append(), and run() sends it now.
   bool send(Head head, std::span<const std::byte> payload);
   /// Serves the connection until it ends; `on_tick` comes at least every quarter of the silence limit.
   std::string run(const OnFrame& on_frame, const std::function<void()>& on_tick,
                   const std::function<bool()>& has_room = nullptr);
   /// There is room again, or something to see for on_tick.
   void wake();
-  /// There is something to send.
-  void wake_if_asleep();
+  /// What was appended is sent now, by run().
+  void hurry();
   /// The first reason counts.
   void close(const std::string& reason);
   bool is_closed() const { return is_closed_; }
@@ -81,9 +83,11 @@ class Channel {
   Status shake_hands(bool is_client);
   bool wait_for(short events, Duration limit);
   void write_some();
+  void write_out();
   void read_some(const OnFrame& on_frame);
   void make_room();
   void take_frames(const OnFrame& on_frame);
+  bool is_due();
   void sleep(bool reads);
   bool is_heard_and_speaks();
 
@@ -93,6 +97,7 @@ class Channel {
   std::unique_ptr<SSL_CTX, FreeTls> context_;
   std::mutex io_;  // taken before mutex_; who has it looks at the queue once more after it has let go
   std::unique_ptr<SSL, FreeTls> tls_;
+  BIO* writes_ = nullptr;  // of tls_
   std::vector<std::byte> sending_;
   std::size_t sent_ = 0;
   Instant spoke_;
@@ -101,14 +106,18 @@ class Channel {
   std::mutex mutex_;
   std::condition_variable room_;
   std::vector<std::byte> queue_;
+  Instant waiting_since_;  // when the first of the queue came
   std::string reason_;
   std::atomic<bool> is_closed_ = false;
   std::atomic<bool> is_asleep_ = false;
+  std::atomic<bool> is_unwatched_ = false;  // run() does not look by itself whether something was appended
+  std::atomic<bool> is_urgent_ = false;
   // Of run() alone
   std::vector<std::byte> received_;
   std::size_t filled_ = 0;
   std::size_t taken_ = 0;
   Instant heard_;
+  bool may_have_more_ = false;  // received, and not asked for
 };
 
 }  // namespace clusteragent::filesync

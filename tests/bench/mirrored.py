@@ -14,6 +14,8 @@ RFS = '<rfs async="{asynchronous}"><replicated dir="' + DIRECTORY + '" mode="rea
 TESTS = (("oltp_write_only", "write only"), ("oltp_read_write", "read and write"))
 COPY_PATIENCE_S = 120
 FIO_S = 6
+KIB = 1024
+LINK_BITS_PER_S = 1e9
 FIO = (("4 KiB at random, fdatasync after each", ["--rw=randwrite", "--bs=4k", "--fdatasync=1"], "iops"),
        ("1 MiB in order, fsync at the end", ["--rw=write", "--bs=1M", "--end_fsync=1"], "bw"))
 HOW = """A cell is median (least..most) of the ratio to the plain directory in the turn just before. MariaDB 10.11 with
@@ -120,6 +122,21 @@ def fio(lab, folder, words, what):
     if done.returncode != 0:
         raise LabError(f"fio: {done.stderr[-500:]}")
     return json.loads(done.stdout[done.stdout.index("{"):])["jobs"][0]["write"][what]
+
+
+def link_table(repetitions, size, say):
+    """What fills a link that both nodes' disks could fill more than once."""
+    rates = []
+    with Mirrored() as mirrored:
+        for node in NODES:
+            mirrored.lab.sandbox.execute_quietly(node, ["tc", "qdisc", "add", "dev", "net1", "root", "tbf", "rate",
+                                                        "1gbit", "burst", "256k", "latency", "50ms"])
+        text, words, what = FIO[1]
+        for number in range(repetitions):
+            rates.append(fio(mirrored.lab, DIRECTORY, [*words, f"--size={size}"], what) * KIB * 8 / LINK_BITS_PER_S)
+            say(f"link {number + 1} of {repetitions}: {rates[-1]:.2f}")
+    return report.table(['fio, async="second", a link of 1 Gbit/s', "ratio to the link"],
+                        [[text, report.spread(rates, 2)]])
 
 
 def fio_table(asynchronous, repetitions, size, say):

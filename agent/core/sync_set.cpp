@@ -197,6 +197,12 @@ bool is_undecided(const Machine& m) {
   return m.policy.has_witness ? !witness_allows(m) : peer_alive(m);
 }
 
+void doubt_until_heard(Machine& m) {
+  // What the primary said before may have been on its way since before this life: it says nothing of the writes that
+  // the primary has acknowledged alone since.
+  if (peer_may_have_gone_on(m) && m.peer->heard_incarnation != m.policy.incarnation) m.sync.unsure_until_beat = 1;
+}
+
 void note_stall(Machine& m) {
   if (m.policy.mirrors_data && !m.policy.has_witness) m.sync.unsure_until_beat = m.beat + 1;
 }

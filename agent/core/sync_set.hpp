@@ -17,7 +17,7 @@ struct Machine;
 /// What the primary knows of its provider, and what it has told it.
 struct SyncSight {
   bool is_proposal_inherited = false;  // of a former life of this agent: it may have been led on
-  // This node stood still for so long that the peer may have gone on without it: until the peer has heard this beat.
+  // This node was away, and the peer may have gone on without it: until the peer has heard this beat.
   std::optional<std::uint64_t> unsure_until_beat;
   bool is_leading = false;              // the provider was told to lead in this tenure
   Epoch led_epoch;                      // ... under this number, which may grow within a tenure
@@ -61,6 +61,8 @@ bool has_open_end(const Machine& m);
 bool is_superseded(const Machine& m);
 /// Which node has the newest data is known to the other node or the witness only.
 bool is_undecided(const Machine& m);
+/// This node follows a primary that may not have heard this life of it yet.
+void doubt_until_heard(Machine& m);
 /// This process stood still; with no third voter only the peer can say what became of its role meanwhile.
 void note_stall(Machine& m);
 bool is_first_start(const Machine& m);

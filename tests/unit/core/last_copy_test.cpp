@@ -74,5 +74,59 @@ TEST_F(LastCopy, a_node_that_starts_again_takes_over_once_the_primary_has_heard_
   EXPECT_EQ(pair.state(B), "ALONE Ready") << "A had acknowledged nothing alone";
 }
 
+TEST_F(LastCopy, writes_wait_until_a_living_secondary_knows_that_it_is_out_of_date) {
+  lose_the_copy();
+  pair.run_for(milliseconds{950});
+  pair.hears[B] = false;  // the words by which it would learn it are lost
+  pair.run_for(milliseconds{150});
+  ASSERT_TRUE(pair.disk[A].proposal) << "the record is wanted, and on the disk";
+  ASSERT_EQ(pair.disk[B].record.sync_set, NodeSet::both()) << "B would take over now";
+  EXPECT_FALSE(pair.may_go_solo[A]);
+  EXPECT_EQ(pair.disk[A].record.sync_set, NodeSet::both());
+  pair.hears[B] = true;
+  pair.run_for(milliseconds{250});
+  EXPECT_EQ(pair.disk[B].record.sync_set, NodeSet::only(NodeId{A}));
+  EXPECT_TRUE(pair.may_go_solo[A]);
+}
+
+TEST_F(LastCopy, of_a_secondary_that_knows_and_of_its_next_life_nothing_is_to_be_feared) {
+  lose_the_copy();
+  pair.disk_hangs[B] = true;
+  pair.run_for(milliseconds{1400});
+  ASSERT_TRUE(pair.may_go_solo[A]);
+  ASSERT_EQ(pair.disk[B].record.sync_set, NodeSet::both()) << "it has heard, and not written down";
+  pair.is_up[A] = false;
+  pair.disk_hangs[B] = false;
+  start_again(B);
+  pair.run_for(seconds{4});
+  EXPECT_EQ(pair.state(B), "WAIT NotReady");
+}
+
+TEST_F(LastCopy, writes_do_not_wait_for_a_secondary_whose_agent_is_gone) {
+  pair.is_up[B] = false;
+  lose_the_copy();
+  pair.run_for(milliseconds{200});
+  pair.tell(A, PeerProcessGone{PathId{0}});
+  pair.run_for(milliseconds{100});
+  EXPECT_TRUE(pair.may_go_solo[A]);
+}
+
+TEST_F(LastCopy, writes_do_not_wait_for_the_disk_of_the_secondary) {
+  pair.disk_hangs[B] = true;
+  lose_the_copy();
+  pair.run_for(milliseconds{1400});
+  EXPECT_EQ(pair.disk[B].record.sync_set, NodeSet::both());
+  EXPECT_TRUE(pair.may_go_solo[A]) << "B has heard it, and asks if it forgets it in a restart";
+}
+
+TEST_F(LastCopy, writes_do_not_wait_for_ever_for_a_node_that_is_deaf) {
+  pair.operate(B, Verb::stop);
+  pair.run_for(milliseconds{200});
+  lose_the_copy();
+  pair.hears[B] = false;
+  pair.run_for(seconds{3});
+  EXPECT_TRUE(pair.may_go_solo[A]);
+}
+
 }  // namespace
 }  // namespace clusteragent::core

@@ -147,6 +147,8 @@ void accept_without_witness(Machine& m) {
   // Nobody else votes; what was given up meanwhile was never led on. A node that stood still on the way to the role
   // asks the peer first: that one may have gone on alone.
   if (m.policy.has_witness || !primary_phases.contains(m.phase) || m.tenure.confirm_beat) return;
+  // What a former tenure gave up while it was being written is as much as never said, also on the way to another.
+  if (m.desired.proposal && m.desired.proposal->epoch < m.tenure.epoch) return;
   if (!awaits_hearing(m)) accept_own_proposal(m);
 }
 

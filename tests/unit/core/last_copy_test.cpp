@@ -128,5 +128,21 @@ TEST_F(LastCopy, writes_do_not_wait_for_ever_for_a_node_that_is_deaf) {
   EXPECT_TRUE(pair.may_go_solo[A]);
 }
 
+TEST_F(LastCopy, what_a_tenure_gave_up_is_no_record_on_the_way_to_the_next_one) {
+  pair.disk_hangs[A] = pair.disk_hangs[B] = true;
+  lose_the_copy();
+  pair.run_for(milliseconds{1050});
+  pair.operate(A, Verb::swap);
+  pair.run_for(milliseconds{300});
+  ASSERT_EQ(pair.state(A), "SECOND Ready") << "it follows B, whose epoch is not on a disk yet";
+  pair.is_up[B] = false;
+  pair.run_for(milliseconds{1200});
+  ASSERT_EQ(pair.state(A), "ALONE Transient") << "it waits for its disk";
+  pair.end_hanging_writes(A);
+  pair.run_for(milliseconds{100});
+  ASSERT_TRUE(pair.disk[A].proposal) << "the wish to go on alone, written late";
+  EXPECT_EQ(pair.view(A).record.sync_set, NodeSet::both()) << "B may have gone on since";
+}
+
 }  // namespace
 }  // namespace clusteragent::core

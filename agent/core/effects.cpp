@@ -337,6 +337,7 @@ void begin_joining(Machine& m) {
   m.desired.was_primary = false;
   m.waiting = {};
   m.is_candidate = m.operator_insists = m.operator_forces = m.operator_hold = false;
+  doubt_until_heard(m);
   Plan plan = make_plan(m, ModuleState::second, "start");
   append_stops(plan.steps, m.running, groups_of_second);
   append_transition(plan.steps);

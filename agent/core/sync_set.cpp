@@ -43,6 +43,18 @@ bool give_up_open_end(Machine& m) {
   return true;
 }
 
+// While the other node is heard, and hears, it is one that could take over on what it knew before. That it has heard is
+// enough: in a later life it asks first. Its disk is not waited for, since that may be why it is behind.
+bool awaits_hearing(Machine& m) {
+  const auto proposal = proposal_on_disk(m);
+  const bool is_narrowing = proposal && m.sync.is_leading && proposal->sync_set == only_self(m);
+  if (!is_narrowing || m.desired.record.sync_set == only_self(m) || !peer_alive(m)) return false;
+  if (!m.sync.narrowing_beat) m.sync.narrowing_beat = m.beat + 1;
+  const bool is_deaf = m.peer->heard_age + (m.now - m.peer_heard_at) >= m.policy.timeout;
+  if (m.peer->heard_incarnation != m.policy.incarnation || is_deaf) return false;
+  return m.peer->heard_beat < *m.sync.narrowing_beat;
+}
+
 bool must_narrow(const Machine& m) {
   if (!m.sync.behind_since) return false;
   return peer_lost(m) || m.now - *m.sync.behind_since >= m.policy.timeout;
@@ -90,6 +102,7 @@ void propose(Machine& m, const Record& record) {
   if (m.policy.mirrors_data) {
     m.desired.proposal = record;
     m.sync.is_proposal_inherited = false;
+    m.sync.narrowing_beat.reset();
   } else {
     // No data, no sync set to be wrong about: the promises alone decide.
     m.desired.record = record;
@@ -106,6 +119,7 @@ void forget_proposal(Machine& m) {
   if (m.desired.proposal) m.epoch_floor = std::max(m.epoch_floor, m.desired.proposal->epoch);
   m.desired.proposal.reset();
   m.sync.is_proposal_inherited = false;
+  m.sync.narrowing_beat.reset();
 }
 
 void accept_own_proposal(Machine& m) {
@@ -133,7 +147,9 @@ void accept_without_witness(Machine& m) {
   // Nobody else votes; what was given up meanwhile was never led on. A node that stood still on the way to the role
   // asks the peer first: that one may have gone on alone.
   if (m.policy.has_witness || !primary_phases.contains(m.phase) || m.tenure.confirm_beat) return;
-  accept_own_proposal(m);
+  // What a former tenure gave up while it was being written is as much as never said, also on the way to another.
+  if (m.desired.proposal && m.desired.proposal->epoch < m.tenure.epoch) return;
+  if (!awaits_hearing(m)) accept_own_proposal(m);
 }
 
 void adopt_record(Machine& m, const Record& seen) {
@@ -197,6 +213,12 @@ bool is_undecided(const Machine& m) {
   return m.policy.has_witness ? !witness_allows(m) : peer_alive(m);
 }
 
+void doubt_until_heard(Machine& m) {
+  // What the primary said before may have been on its way since before this life: it says nothing of the writes that
+  // the primary has acknowledged alone since.
+  if (peer_may_have_gone_on(m) && m.peer->heard_incarnation != m.policy.incarnation) m.sync.unsure_until_beat = 1;
+}
+
 void note_stall(Machine& m) {
   if (m.policy.mirrors_data && !m.policy.has_witness) m.sync.unsure_until_beat = m.beat + 1;
 }
@@ -244,6 +266,7 @@ void on_provider_behind(Machine& m, const ProviderBehind& event) {
 
 void update_sync_set(Machine& m) {
   if (!leads_data(m)) return;
+  accept_without_witness(m);
   const NodeSet wish = newest_wish(m).sync_set;
   if (m.sync.is_synced && !(wish == NodeSet::both()) && give_up_open_end(m)) {
     propose(m, next_revision(m, NodeSet::both()));

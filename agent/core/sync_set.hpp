@@ -17,8 +17,10 @@ struct Machine;
 /// What the primary knows of its provider, and what it has told it.
 struct SyncSight {
   bool is_proposal_inherited = false;  // of a former life of this agent: it may have been led on
-  // This node stood still for so long that the peer may have gone on without it: until the peer has heard this beat.
+  // This node was away, and the peer may have gone on without it: until the peer has heard this beat.
   std::optional<std::uint64_t> unsure_until_beat;
+  // The first that carries the proposal of a narrower set: without a witness it counts once the peer has heard it.
+  std::optional<std::uint64_t> narrowing_beat;
   bool is_leading = false;              // the provider was told to lead in this tenure
   Epoch led_epoch;                      // ... under this number, which may grow within a tenure
   bool is_synced = false;               // the provider's word of this tenure: the other node has everything
@@ -45,7 +47,7 @@ bool is_own_record(const Machine& m);
 void propose(Machine& m, const Record& record);
 void propose_tenure(Machine& m);
 void accept_own_proposal(Machine& m);
-/// The same where the peer is the only other voter and cannot be asked, or was.
+/// The same where the peer is the only other voter, and has heard of it, cannot be asked, or was.
 void accept_without_witness(Machine& m);
 void forget_proposal(Machine& m);
 /// A newer record than any known; a primary keeps to its own until it has let go.
@@ -61,6 +63,8 @@ bool has_open_end(const Machine& m);
 bool is_superseded(const Machine& m);
 /// Which node has the newest data is known to the other node or the witness only.
 bool is_undecided(const Machine& m);
+/// This node follows a primary that may not have heard this life of it yet.
+void doubt_until_heard(Machine& m);
 /// This process stood still; with no third voter only the peer can say what became of its role meanwhile.
 void note_stall(Machine& m);
 bool is_first_start(const Machine& m);

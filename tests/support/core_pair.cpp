@@ -114,16 +114,18 @@ void CorePair::deliver_all() {
   }
 }
 
+void CorePair::end_hanging_writes(int node) {
+  for (const PersistState& write : std::exchange(unwritten_[at(node)], {})) {
+    disk[at(node)] = write.state;
+    queue_.emplace_back(node, ActionFinished{write.token, Outcome::success, ""});
+  }
+}
+
 void CorePair::run_for(Duration duration) {
   const Instant end = now_ + duration;
   while (now_ < end) {
     for (int node = 0; node < 2; ++node) {
-      if (!disk_hangs[at(node)]) {
-        for (const PersistState& write : std::exchange(unwritten_[at(node)], {})) {
-          disk[at(node)] = write.state;
-          queue_.emplace_back(node, ActionFinished{write.token, Outcome::success, ""});
-        }
-      }
+      if (!disk_hangs[at(node)]) end_hanging_writes(node);
     }
     deliver_all();
     Instant next = end;

@@ -28,7 +28,8 @@ class CorePair {
   std::vector<std::string> scripts(int node) const { return scripts_[static_cast<std::size_t>(node)]; }
   std::string notes(int node) const;
   void forget_scripts();
-  void restart_agent(int node);  // a new life from what is durable; its kernel keeps nothing
+  void end_hanging_writes(int node);  // those under way; the next one hangs again while disk_hangs
+  void restart_agent(int node);       // a new life from what is durable; its kernel keeps nothing
   /// A new life from what the former one left; false: it left nothing.
   bool resume_agent(int node);
   std::array<std::optional<core::Handover>, 2> left{};

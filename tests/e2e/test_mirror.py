@@ -157,6 +157,33 @@ class MirroredDirectory(unittest.TestCase):
                 self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "kept\nnode1\nnode2\n")
 
+    def test_an_agent_that_dies_while_its_engine_stands_still_comes_back(self):
+        """Without a witness, as the primary and as the secondary."""
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            mirror.shell("node1", "echo kept > file; sync file")
+            for node in ("node1", "node2"):
+                (former,) = lab.sandbox.processes(node, ENGINE)
+                os.kill(former, signal.SIGSTOP)
+                lab.sandbox.signal_agent(node, signal.SIGKILL)
+                lab.wait_states({other(node): "ALONE"})
+                mirror.wait_alone(other(node))
+                mirror.shell(other(node), f"echo without {node} >> file; sync file")
+                lab.sandbox.start_agent(node, "demo")
+                self.assertTrue(wait_for(lambda node=node, former=former: former not in
+                                         lab.sandbox.processes(node, ENGINE), COPY_PATIENCE_S))
+                mirror.wait_up_to_date(other(node))
+                self.assertIn("did not end by itself", lab.agent_log(node))
+                self.assertTrue(mirror.equal_soon(), mirror.differences())
+                lab.agent(other(node), "swap", "-m", "demo")
+                mirror.wait_up_to_date(node)
+                mirror.shell(node, f"echo {node} >> file; sync file")
+                lab.agent(node, "swap", "-m", "demo")
+                mirror.wait_up_to_date(other(node))
+            self.assertEqual(mirror.shell("node1", "cat file").stdout,
+                             "kept\nwithout node1\nnode1\nwithout node2\nnode2\n")
+
 
 class Writer(threading.Thread):
     """A client that inserts one row after another through the virtual address, and remembers those it was told of."""

@@ -77,6 +77,7 @@ class Follower {
   bool is_over_ = false;  // of one connection: no more frames come
   std::weak_ptr<Channel> channel_;
   bool is_greeted_ = false;
+  std::string last_problem_;           // that was told and is not mended; under mutex_
   HistoryId history_;                  // of the primary that is connected
   std::atomic<int> ending_turns_ = 0;  // after a good-bye: closed once that is sent
   std::atomic<bool> is_stopping_ = false;

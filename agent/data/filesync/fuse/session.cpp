@@ -78,8 +78,11 @@ Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, co
                                                 bool has_acl) {
   platform::Fd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
   if (!device) {
-    return Error{ErrorCode::system,
-                 fmt::format("cannot open /dev/fuse: {}; load the kernel module: modprobe fuse", std::strerror(errno))};
+    return Error{
+        ErrorCode::system,
+        fmt::format(
+            "cannot open /dev/fuse: {}; load the kernel module (modprobe fuse), or give the container that device",
+            std::strerror(errno))};
   }
   // Two engines that live at once never have the same; the number of a mount, and that of its device, are given again.
   std::string source = fmt::format("{}:{}", name, ::getpid());

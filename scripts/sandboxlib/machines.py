@@ -18,6 +18,7 @@ from .network import Network
 PRIVATE_DIRECTORIES = ("/var/lib/mysql", "/var/log/mysql", "/var/lib/postgresql", "/srv")
 # The client's ARP entries stay valid this long by themselves: a take-over counts once it is announced, not earlier.
 CLIENT_ARP_LIFETIME_MS = 7_200_000
+SHARED_MEMORY = "/dev/shm"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -90,6 +91,7 @@ class Machines(Network):
             mount("tmpfs", "/run", "tmpfs")
             os.chmod("/run", 0o755)
             self.give_boot_id()
+            self.give_shared_memory()
             for path in filter(os.path.isdir, PRIVATE_DIRECTORIES):
                 self.mount_private(name, path)
             check(libc.sethostname(name.encode(), len(name)), "sethostname")
@@ -123,6 +125,18 @@ class Machines(Network):
         with open(own, "w", encoding="ascii") as file:
             file.write(f"{uuid.uuid4()}\n")
         mount(own, BOOT_ID, flags=MS_BIND)
+
+    def give_shared_memory(self):
+        """What a killed server leaves in it goes with the host. The sandbox may be kept there, and stays to be seen."""
+        if not os.path.isdir(SHARED_MEMORY):
+            return
+        sandbox = os.open(self.directory, os.O_PATH)
+        mount("tmpfs", SHARED_MEMORY, "tmpfs")
+        os.chmod(SHARED_MEMORY, 0o1777)
+        if not os.path.isdir(self.directory):
+            os.makedirs(self.directory)
+            mount(f"/proc/self/fd/{sandbox}", self.directory, flags=MS_BIND | MS_REC)
+        os.close(sandbox)
 
     def mount_private(self, name, path):
         own = os.path.join(self.host_directory(name), "private", path.strip("/"))

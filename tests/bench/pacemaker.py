@@ -58,10 +58,9 @@ CONFIGURATION = (
     ("cibadmin", "-C", "-o", "constraints", "-X", '<rsc_location id="vip-first" rsc="vip" node="node1" score="50"/>'),
 )
 PREPARE = """set -e
-for folder in /dev/shm /etc/corosync /var/lib/corosync /var/lib/pacemaker /var/log; do
+for folder in /etc/corosync /var/lib/corosync /var/lib/pacemaker /var/log; do
   mount -t tmpfs -o mode=755 private $folder
 done
-chmod 1777 /dev/shm
 mkdir -p /var/log/corosync /var/log/pacemaker /run/resource-agents /run/crm
 cd /var/lib/pacemaker && mkdir cib pengine cores blackbox
 cp {folder}/corosync.conf /etc/corosync/

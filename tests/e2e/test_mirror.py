@@ -157,6 +157,68 @@ class MirroredDirectory(unittest.TestCase):
                 self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "kept\nnode1\nnode2\n")
 
+    def test_an_engine_that_dies_while_the_witness_is_cut_off_loses_nothing(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            lab.start_witness()
+            mirror.start(check_section=WITNESS)
+            mirror.shell("node1", "echo kept > file; sync file")
+            (engine,) = lab.sandbox.processes("node1", ENGINE)
+            lab.sandbox.cut("node1", "witness")
+            os.kill(engine, signal.SIGKILL)
+            self.assertTrue(wait_for(lambda: mirror.reported_death("node1"), 10.0))
+            primary = lab.wait_one_primary()
+            mirror.wait_up_to_date(primary)
+            mirror.shell(primary, "echo without the witness >> file; sync file")
+            lab.sandbox.heal()
+            lab.agent(primary, "swap", "-m", "demo")
+            mirror.wait_up_to_date(other(primary))
+            self.assertEqual(mirror.shell(other(primary), "cat file").stdout, "kept\nwithout the witness\n")
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+
+    def test_without_the_device_of_fuse_it_is_said_why_and_tried_again(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            lab.write_module(rfs=RFS, maxloop=100)
+            lab.sandbox.execute_quietly("node1", ["sh", "-c", "mount -t tmpfs -o mode=755 none /dev\n"
+                                                  "mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/urandom c 1 9"])
+            lab.start_agents()
+            refused = lab.agent_result("node1", "prim", "-m", "demo")
+            self.assertEqual(refused.returncode, 3)
+            for text in (refused.stderr, lab.agent("node1", "status", "-m", "demo", "--json")):
+                self.assertIn("cannot open /dev/fuse: No such file or directory; load the kernel module (modprobe fuse)",
+                              text)
+            lab.sandbox.execute_quietly("node1", ["umount", "-l", "/dev"])
+            mirror.wait_alone("node1")
+            mirror.shell("node1", "echo kept > file; sync file")
+
+    def test_an_agent_that_dies_while_its_engine_stands_still_comes_back(self):
+        """Without a witness, as the primary and as the secondary."""
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            mirror.shell("node1", "echo kept > file; sync file")
+            for node in ("node1", "node2"):
+                (former,) = lab.sandbox.processes(node, ENGINE)
+                os.kill(former, signal.SIGSTOP)
+                lab.sandbox.signal_agent(node, signal.SIGKILL)
+                lab.wait_states({other(node): "ALONE"})
+                mirror.wait_alone(other(node))
+                mirror.shell(other(node), f"echo without {node} >> file; sync file")
+                lab.sandbox.start_agent(node, "demo")
+                self.assertTrue(wait_for(lambda node=node, former=former: former not in
+                                         lab.sandbox.processes(node, ENGINE), COPY_PATIENCE_S))
+                mirror.wait_up_to_date(other(node))
+                self.assertIn("did not end by itself", lab.agent_log(node))
+                self.assertTrue(mirror.equal_soon(), mirror.differences())
+                lab.agent(other(node), "swap", "-m", "demo")
+                mirror.wait_up_to_date(node)
+                mirror.shell(node, f"echo {node} >> file; sync file")
+                lab.agent(node, "swap", "-m", "demo")
+                mirror.wait_up_to_date(other(node))
+            self.assertEqual(mirror.shell("node1", "cat file").stdout,
+                             "kept\nwithout node1\nnode1\nwithout node2\nnode2\n")
+
 
 class Writer(threading.Thread):
     """A client that inserts one row after another through the virtual address, and remembers those it was told of."""

@@ -89,6 +89,23 @@ class CommandLine(unittest.TestCase):
         sandbox(self.directory, "boot", "node2", "--", "sleep", "1000")
         self.assertNotIn("sleep", sandbox(self.directory, "exec", "node1", "ps", "ax").stdout)
 
+    def test_shared_memory_is_each_hosts_own_and_goes_with_its_power(self):
+        in_memory = tempfile.mkdtemp(prefix="ca-lab-", dir="/dev/shm")
+        self.addCleanup(lambda: sandbox(in_memory, "down"))
+        sandbox(in_memory, "up")
+        for directory in (self.directory, in_memory):
+            left = os.path.join("/dev/shm", os.path.basename(directory) + ".left")
+            self.addCleanup(lambda left=left: os.path.exists(left) and os.unlink(left))
+            has_it = lambda host, left=left, directory=directory: sandbox(directory, "exec", host, "test", "-e", left,
+                                                                          check=False).returncode == 0
+            sandbox(directory, "exec", "node1", "sh", "-c", f"echo x > {left}; test -d {directory}/node1")
+            self.assertTrue(has_it("node1"))
+            self.assertFalse(has_it("node2"))
+            self.assertFalse(os.path.exists(left))
+            sandbox(directory, "power-off", "node1")
+            sandbox(directory, "power-on", "node1")
+            self.assertFalse(has_it("node1"))
+
     def test_exit_codes_and_mistakes(self):
         self.assertEqual(sandbox(self.directory, "exec", "node1", "sh", "-c", "exit 7", check=False).returncode, 7)
         self.assertEqual(sandbox(self.directory, "cut", "node1", "nobody", check=False).returncode, 1)

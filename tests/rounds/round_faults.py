@@ -4,7 +4,7 @@ import signal
 from faults import Fault, Faults
 from harness import NODES
 
-ENGINE = "filesync"
+ENGINE = "clusteragent-filesync"  # the first word of its command line
 
 
 def pids_by_comm(box, node, name):
@@ -13,8 +13,7 @@ def pids_by_comm(box, node, name):
 
 
 def engine_pids(box, node):
-    return [pid for pid in box.processes(node, "clusteragent")
-            if read_proc(pid, "cmdline").split("\0")[1:2] == [ENGINE]]
+    return box.processes(node, ENGINE)
 
 
 def read_proc(pid, name):
@@ -36,7 +35,7 @@ class RoundFaults(Faults):
         if witness:  # without one a cut leads to two primaries, as it must, and what the loser acknowledged is saved
             self.kinds += [self.cut, self.isolate]
         if not is_shared:  # with one directory there is no engine, and a full disk is full for both
-            self.kinds += [self.kill_engine, self.pause_engine, self.disk_full]
+            self.kinds += [self.kill_engine, self.pause_engine, self.kill_beside_paused_engine, self.disk_full]
         self.bag = []
 
     def draw(self, taken=frozenset()):
@@ -56,6 +55,22 @@ class RoundFaults(Faults):
     def pause_engine(self):
         """The agent goes on; what it says of itself is well, while its data stand still."""
         return self.stopped("pause_engine", lambda node: engine_pids(self.box, node))
+
+    def kill_beside_paused_engine(self):
+        """The agent dies while its engine stands still. The next engine finds it there; it wakes up then, or never."""
+        node, wakes, engines = self.node(), self.chance.choice((False, True)), []
+
+        def begin():
+            engines.extend(engine_pids(self.box, node))
+            self.signal(engines, signal.SIGSTOP)
+            self.signal(self.agent_pids(node), signal.SIGKILL)
+
+        def end():
+            self.supervise(node)
+            if wakes:
+                self.signal(engines, signal.SIGCONT)
+        return Fault("kill_beside_paused_engine", f"{node}, {'which wakes up' if wakes else 'for good'}", {node}, begin,
+                     end)
 
     def killed(self, name, nodes, find_pids, detail=""):
         return Fault(name, detail, nodes,

@@ -17,8 +17,7 @@ from round_faults import RoundFaults, engine_pids, pids_by_comm  # noqa: E402
 
 PATIENCE_S = 10
 PORT = 7002
-# Has the engine's name and first argument, and waits for ever.
-STAND_IN = 'cd "$(mktemp -d)" && mkfifo filesync && exec -a /usr/bin/clusteragent cat filesync'
+FORMER_ENGINE_S = 20  # in which the next one has ended it
 
 
 class Faults(unittest.TestCase):
@@ -54,19 +53,46 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.box.execute_quietly("node1", ["ls", self.application.directory]), "file\n")
 
     def test_engine_of_one_node_is_killed_or_stands_still(self):
-        for node in NODES:
-            self.boot(node, ["bash", "-c", STAND_IN], engine_pids)
+        """That of a real agent: it is known by what the agent calls it."""
+        self.start_agents()
         paused = self.faults.pause_engine()
         paused.begin()
         states = lambda: {node: self.state(engine_pids(self.box, node)) for node in NODES}
-        self.assertTrue(wait_for(lambda: states()[paused.detail] == ["T"], PATIENCE_S))
+        self.assertTrue(wait_for(lambda: states()[paused.detail] == ["T"], PATIENCE_S), states())
         self.assertEqual(states()[other(paused.detail)], ["S"])
         paused.end()
         killed = self.faults.kill_engine()
         node = next(iter(killed.places))
+        (former,) = engine_pids(self.box, node)
+        (untouched,) = engine_pids(self.box, other(node))
         killed.begin()
-        self.assertTrue(wait_for(lambda: not engine_pids(self.box, node), PATIENCE_S))
-        self.assertNotEqual(engine_pids(self.box, other(node)), [])
+        self.assertTrue(wait_for(lambda: former not in engine_pids(self.box, node), PATIENCE_S))
+        self.assertEqual(engine_pids(self.box, other(node)), [untouched])
+
+    def test_engine_outlives_its_agent_where_it_stands_still(self):
+        self.start_agents()
+        drawn = iter(self.faults.kill_beside_paused_engine, None)
+        fault = next(one for one in drawn if "for good" in one.detail)
+        (node,) = fault.places
+        (former,) = engine_pids(self.box, node)
+        (agent,) = self.faults.agent_pids(node)
+        fault.begin()
+        self.assertTrue(wait_for(lambda: not self.faults.agent_pids(node), PATIENCE_S))
+        self.assertTrue(wait_for(lambda: self.state([former]) == ["T"], PATIENCE_S))
+        fault.end()
+
+        def is_back():
+            self.faults.supervise(node)  # an agent that meets what the kernel has not yet cleared away ends again
+            return len(engine_pids(self.box, node)) == 2
+        self.assertTrue(wait_for(is_back, PATIENCE_S), self.lab.agent_log(node))
+        self.assertNotIn(agent, self.faults.agent_pids(node))
+        self.assertTrue(wait_for(lambda: former not in engine_pids(self.box, node), FORMER_ENGINE_S + PATIENCE_S))
+
+    def start_agents(self):
+        self.lab.write_module(rfs=f'<rfs><replicated dir="{self.application.directory}" mode="read_only"/></rfs>')
+        self.lab.start_agents()
+        for node in NODES:
+            self.assertTrue(wait_for(lambda node=node: len(engine_pids(self.box, node)) == 1, PATIENCE_S), node)
 
     def test_application_is_known_by_the_kernels_name_for_it(self):
         argv = [self.application.program, f"{self.application.directory}/entries.sqlite", str(PORT)]

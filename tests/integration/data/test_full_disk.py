@@ -3,6 +3,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -13,11 +14,17 @@ from tree import compare  # noqa: E402
 
 DISK_BYTES = 4 * 1024 * 1024
 WRITE_BYTES = 1024 * 1024
+FULL_S = 6
 
 
 def small_disk(node, directory):
     if node == "node1":
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", directory], check=True)
+
+
+def small_disk_of_the_secondary(node, directory):
+    if node == "node2":
+        small_disk("node1", directory)
 
 
 class FullDisk(unittest.TestCase):
@@ -46,6 +53,39 @@ class FullDisk(unittest.TestCase):
             self.assertGreater(os.stat(path).st_size, DISK_BYTES - WRITE_BYTES)
             self.assertTrue(soon(lambda: not compare(one.backing, two.backing), PATIENCE_S / 2),
                             compare(one.backing, two.backing))
+
+    def test_of_the_secondary_costs_one_alarm_and_mends_itself(self):
+        with pair(prepare=small_disk_of_the_secondary) as (one, two):
+            two.follow()
+            one.lead()
+            one.wait_synced()
+            filler = os.path.join(two.backing, "filler")
+            self.assertEqual(self.fill(filler)[0], errno.ENOSPC)
+            held = os.open(filler, os.O_RDONLY)  # a copy removes what the primary does not have, and its room stays taken
+            with open(os.path.join(one.directory, "file"), "wb", buffering=0) as file:
+                file.write(os.urandom(WRITE_BYTES))
+                one.wait_behind()
+                one.send({"do": "allow_solo"})
+                os.fsync(file.fileno())
+            until = time.monotonic() + FULL_S
+            while time.monotonic() < until:
+                one.listen(0.1)
+                two.listen(0.1)
+            attempts = [said for said in one.said if said["is"] == "note" and "cannot write" in said["text"]]
+            self.assertIn(len(attempts), range(3, 8), "with growing pauses")
+            alarms = [said["text"] for said in two.said if said["is"] == "note" and said["level"] == "C"]
+            self.assertEqual(len(alarms), 1, alarms)
+            self.assertIn("No space left on device; look at the disk of", alarms[0])
+            os.close(held)
+            one.wait_synced()
+            self.assertTrue(soon(lambda: not compare(one.backing, two.backing)), compare(one.backing, two.backing))
+            two.said.clear()
+            self.fill(filler)
+            with open(os.path.join(one.directory, "file"), "ab", buffering=0) as file:
+                file.write(os.urandom(WRITE_BYTES))
+            two.wait(lambda said: said["is"] == "note" and said["level"] == "C", "another alarm for another time")
+            one.wait_behind()
+            one.send({"do": "allow_solo"})
 
     def test_a_write_that_is_done_in_part(self):
         self.compare(0)

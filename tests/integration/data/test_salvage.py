@@ -333,14 +333,16 @@ class Protection(unittest.TestCase):
                 told = engine.wait(lambda said: said["is"] == "note" and said["level"] == level, "word")["text"]
                 self.assertIn(f'was changed while the module was stopped on this node: "{path}"', told)
             two.wait_synced()
-            self.assertTrue(soon(lambda: not compare(one.backings[1], two.backings[1])))
+            self.assertTrue(soon(lambda: not compare(one.backings[1], two.backings[1])),
+                            compare(one.backings[1], two.backings[1]))
             self.assertEqual(len(Kept(one).sets()), 1)
 
     def test_a_new_engine_waits_for_the_end_of_the_former_one(self):
         with pair() as (_, two):
             two.end()
-            with open(os.path.join(two.state_path, "lock"), "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            os.makedirs(two.state_path, exist_ok=True)
+            with open(os.path.join(two.state_path, "lock"), "wb") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX)
                 two.start()
                 two.send({"do": "follow", "token": 7, "epoch": 1, "diverged": 0})
                 with self.assertRaises(AssertionError):

@@ -270,21 +270,10 @@ void Engine::configure(const Json& command) {
   options_ = data::engine_options(command);
   incomplete_.emplace(options_->state_path, "incomplete");
   history_.emplace(options_->state_path);
-  await_former_engine();
-  load_verification();
-  load_tampering();
-  mirrors_.resize(options_->directories.size());
-  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
-    const data::EngineDirectory& wanted = options_->directories[at];
-    auto exclusion = Exclusion::make(wanted.excluded);
-    // The reader of the configuration has compiled the same expressions.
-    CLUSTERAGENT_ASSERT(exclusion);
-    mirrors_[at].exclusion = std::move(*exclusion);
-    if (!fuse::remove_stale_mount(wanted.path)) continue;
-    tell({{"is", "note"},
-          {"level", "E"},
-          {"text", "removed the mount that a former engine left behind on " + wanted.path}});
-  }
+  ::mkdir(options_->state_path.c_str(), 0750);
+  if (!lock_) lock_.emplace(options_->state_path, socket_, leader_events().note);
+  mirrors_.clear();
+  if (const Status alone = set_up(); !alone) leader_events().note('C', alone.error().message);
 }
 
 void Engine::carry_out(const Json& command) {
@@ -307,10 +296,11 @@ void Engine::carry_out(const Json& command) {
     if (leader_) leader_->give_up();
     return;
   }
-  Status done = success();
-  if (what == "lead") done = lead(command.at("epoch"), command.at("solo"));
-  if (what == "follow") done = follow(command.at("epoch"), command.at("diverged"));
-  if (what == "verify") done = verify(command.at("repair"));
+  // What another process may still work on is not touched.
+  Status done = what == "release" ? success() : set_up();
+  if (done && what == "lead") done = lead(command.at("epoch"), command.at("solo"));
+  if (done && what == "follow") done = follow(command.at("epoch"), command.at("diverged"));
+  if (done && what == "verify") done = verify(command.at("repair"));
   if (what == "release") close();
   tell({{"is", "finished"},
         {"token", command.at("token")},
@@ -354,7 +344,9 @@ int Engine::run() {
     pollfd one{socket_, POLLIN, 0};
     const bool is_active = leader_ || follower_;
     if (::poll(&one, 1, is_active ? static_cast<int>(progress_interval.count()) : -1) < 0 && errno != EINTR) break;
-    if ((one.revents & (POLLIN | POLLHUP)) != 0) {
+    // What an agent said that is gone by now is not done any more.
+    if ((one.revents & POLLHUP) != 0) break;
+    if ((one.revents & POLLIN) != 0) {
       const ssize_t size = ::recv(socket_, message.data(), message.size(), 0);
       if (size <= 0) break;
       carry_out(Json::parse(message.data(), message.data() + size));

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "agent/data/engine_protocol.hpp"
+#include "agent/data/filesync/engine/engine_lock.hpp"
 #include "agent/data/filesync/fuse/volume.hpp"
 #include "agent/data/filesync/replica/follower.hpp"
 #include "agent/data/filesync/store/descriptor_limit.hpp"
@@ -54,7 +55,10 @@ class Engine {
   /// The next copy compares everything.
   void forget_history();
   // engine_protection.cpp
-  void await_former_engine();
+  /// Alone with the directories, free of what a former engine left; once more: does nothing.
+  Status set_up();
+  /// Nobody has mounted something over what this engine has mounted, or has taken that away.
+  bool is_in_place() const;
   /// The module stops: from now on a secondary's directories are read-only, and anybody may write in a primary's.
   void close();
   void protect();
@@ -90,7 +94,7 @@ class Engine {
   mutable std::mutex mutex_;
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Follower> follower_;
-  platform::Fd life_;  // locked as long as this process lives
+  std::optional<EngineLock> lock_;
   data::Json told_;
   data::Json tampered_;  // what was changed while nothing ran, until it is dealt with; guarded by mutex_
   data::Json salvaged_;

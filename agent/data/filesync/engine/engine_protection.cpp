@@ -1,27 +1,21 @@
-// The directories while nothing runs: closed at a release, opened again by the next role, which looks whether anybody
-// changed them meanwhile.
-#include <fcntl.h>
+// The directories while nothing runs: taken over from a former engine, closed at a release, opened again by the next
+// role, which looks whether anybody changed them meanwhile.
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "agent/base/assert.hpp"
 #include "agent/data/filesync/engine/engine.hpp"
 #include "agent/data/filesync/store/kept_file.hpp"
 #include "agent/data/filesync/store/protection.hpp"
-#include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
 namespace {
 
 constexpr const char* tampering_name = "tampered.json";
-// One that was told to end still hands over its last writes and closes the directories: what it does to mounts and
-// history must not come after what this one does.
-constexpr std::chrono::seconds former_limit{15};
-constexpr std::chrono::milliseconds look_again{10};
 // Milliseconds: twice the longest tick of a kernel.
 constexpr int ticks_max = 20;
 
@@ -33,27 +27,43 @@ std::int64_t wall_clock_ns(clockid_t which) {
 
 }  // namespace
 
-void Engine::await_former_engine() {
-  if (life_) return;
-  ::mkdir(options_->state_path.c_str(), 0750);
-  life_ = platform::Fd{::open((options_->state_path + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)};
-  const Instant until = platform::boottime_now() + former_limit;
-  while (life_ && ::flock(life_.number(), LOCK_EX | LOCK_NB) != 0) {
-    if (platform::boottime_now() > until)
-      return leader_events().note('C',
-                                  "a former replication engine of this module has not ended after 15 s; going on "
-                                  "beside it. Find it (pgrep -f 'clusteragent filesync', the older one), end it with "
-                                  "kill -9, then compare the copies: clusteragent rfs verify");
-    std::this_thread::sleep_for(look_again);
+Status Engine::set_up() {
+  if (!mirrors_.empty()) return success();
+  if (const Status alone = lock_->take(); !alone) return alone;
+  load_verification();
+  load_tampering();
+  mirrors_.resize(options_->directories.size());
+  for (std::size_t at = 0; at < mirrors_.size(); ++at) {
+    const data::EngineDirectory& wanted = options_->directories[at];
+    auto exclusion = Exclusion::make(wanted.excluded);
+    // The reader of the configuration has compiled the same expressions.
+    CLUSTERAGENT_ASSERT(exclusion);
+    mirrors_[at].exclusion = std::move(*exclusion);
+    if (fuse::remove_stale_mount(wanted.path))
+      leader_events().note('E', "removed the mount that a former engine left behind on " + wanted.path);
   }
+  return success();
+}
+
+bool Engine::is_in_place() const {
+  return std::ranges::all_of(mirrors_,
+                             [](const Mirror& mirror) { return !mirror.session || mirror.session->is_in_place(); });
 }
 
 void Engine::close() {
   const bool was_open = !mirrors_.empty() && mirrors_.front().root;
   const bool was_follower = follower_ != nullptr;
   const std::string here = was_open ? identity() : std::string{};
+  const bool is_replaced = was_open && !is_in_place();
   if (leader_) forget_tampering();
   let_go();
+  if (is_replaced) {
+    leader_events().note('C', fmt::format("{} does not show what this engine had mounted there any more; what is there "
+                                          "now stays as it is. What was written past the engine is not on the other "
+                                          "node: everything is compared at the next start",
+                                          data::directories_text(*options_)));
+    return forget_history();
+  }
   if (was_follower) protect();
   if (!was_open) return;
   HistoryRecord record = history_->read(here);

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "agent/base/assert.hpp"
 
@@ -45,21 +46,52 @@ struct Buffer {
   std::byte* begin() const { return static_cast<std::byte*>(memory.get()) + page_bytes - heads; }
 };
 
+struct Mounted {
+  std::string type;
+  std::string source;
+};
+
+/// What the directory shows, by the kernel's number for that mount: the table of mounts has paths as they are without
+/// symbolic links, and with some characters in another form. Asks no file system, so one that hangs does no harm.
+Mounted mounted_on(const std::string& directory) {
+  const platform::Fd place{::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!place) return {};
+  std::string wanted;
+  std::ifstream about{fmt::format("/proc/self/fdinfo/{}", place.number())};
+  for (std::string key; about >> key && wanted.empty();) {
+    if (key == "mnt_id:") about >> wanted;
+  }
+  std::ifstream table{"/proc/self/mountinfo"};
+  for (std::string line; std::getline(table, line);) {
+    const auto details = line.find(" - ");
+    if (line.substr(0, line.find(' ')) != wanted || details == std::string::npos) continue;
+    Mounted found;
+    std::istringstream{line.substr(details + 3)} >> found.type >> found.source;
+    return found;
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, const std::string& source,
-                                                Handler& handler, bool has_acl) {
+Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, const std::string& name, Handler& handler,
+                                                bool has_acl) {
   platform::Fd device{::open("/dev/fuse", O_RDWR | O_CLOEXEC)};
   if (!device) {
-    return Error{ErrorCode::system,
-                 fmt::format("cannot open /dev/fuse: {}; load the kernel module: modprobe fuse", std::strerror(errno))};
+    return Error{
+        ErrorCode::system,
+        fmt::format(
+            "cannot open /dev/fuse: {}; load the kernel module (modprobe fuse), or give the container that device",
+            std::strerror(errno))};
   }
+  // Two engines that live at once never have the same; the number of a mount, and that of its device, are given again.
+  std::string source = fmt::format("{}:{}", name, ::getpid());
   const std::string options =
       fmt::format("fd={},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions", device.number());
   if (::mount(source.c_str(), directory.c_str(), file_system_type, MS_NOSUID | MS_NODEV, options.c_str()) != 0) {
     return Error{ErrorCode::system, fmt::format("cannot mount over {}: {}", directory, std::strerror(errno))};
   }
-  std::shared_ptr<Session> session{new Session{directory, std::move(device), handler, has_acl}};
+  std::shared_ptr<Session> session{new Session{directory, std::move(source), std::move(device), handler, has_acl}};
   static const bool is_interruptible = let_signal_interrupt();
   CLUSTERAGENT_ASSERT(is_interruptible);
   session->running_ = workers_count;
@@ -76,7 +108,7 @@ void Session::end() {
   if (workers_.empty()) return;
   // Without force first: what the kernel still has of mapped files is written then. A mount that is held lives on
   // without a name, until the end of the device fails what its holders try.
-  if (::umount2(directory_.c_str(), 0) != 0) ::umount2(directory_.c_str(), MNT_DETACH);
+  if (is_in_place() && ::umount2(directory_.c_str(), 0) != 0) ::umount2(directory_.c_str(), MNT_DETACH);
   is_over_ = true;
   while (running_ > 0) {
     for (std::thread& worker : workers_) ::pthread_kill(worker.native_handle(), wake_signal);
@@ -86,6 +118,11 @@ void Session::end() {
   workers_.clear();
   const std::lock_guard lock{closing_};
   device_.reset();
+}
+
+bool Session::is_in_place() const {
+  const Mounted there = mounted_on(directory_);
+  return there.type == file_system_type && there.source == source_;
 }
 
 bool Session::take_request(std::byte* buffer, std::size_t bytes) {
@@ -153,19 +190,9 @@ void Session::reply_error(std::uint64_t request, int error) {
 
 bool remove_stale_mount(const std::string& directory) {
   bool was_there = false;
-  for (;;) {
-    std::ifstream mounts{"/proc/self/mounts"};
-    std::string source;
-    std::string target;
-    std::string type;
-    std::string rest;
-    std::string last;
-    while (mounts >> source >> target >> type && std::getline(mounts, rest)) {
-      if (target == directory) last = type;
-    }
-    if (last != file_system_type || ::umount2(directory.c_str(), MNT_DETACH) != 0) return was_there;
+  while (mounted_on(directory).type == file_system_type && ::umount2(directory.c_str(), MNT_DETACH) == 0)
     was_there = true;
-  }
+  return was_there;
 }
 
 }  // namespace clusteragent::filesync::fuse

@@ -3,7 +3,8 @@
 // <linux/fuse.h>. What the requests mean is the handler's affair.
 //
 // Ownership: the mount and its threads live until end(); the handler must outlive that. The mount is taken away, with
-// force where somebody holds it, upon which the kernel fails what is open (ENOTCONN).
+// force where somebody holds it, upon which the kernel fails what is open (ENOTCONN). What somebody else has mounted
+// over it, or in its place, stays.
 // Threads: replies from any, also after the end, when they go nowhere; a request is answered exactly once.
 #include <linux/fuse.h>
 
@@ -47,10 +48,10 @@ class Handler {
 
 class Session {
  public:
-  /// `source` stands in /proc/mounts. Blocks until the kernel has the mount.
-  /// `has_acl`: the kernel checks access control lists, and leaves the umask to the handler.
-  static Result<std::shared_ptr<Session>> mount(const std::string& directory, const std::string& source,
-                                                Handler& handler, bool has_acl);
+  /// `name` stands in /proc/mounts as the source, with the number of this process behind it. Blocks until the kernel
+  /// has the mount. `has_acl`: the kernel checks access control lists, and leaves the umask to the handler.
+  static Result<std::shared_ptr<Session>> mount(const std::string& directory, const std::string& name, Handler& handler,
+                                                bool has_acl);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -58,6 +59,8 @@ class Session {
   /// Returns when nothing of the mount is left; what the kernel still has of mapped files is written before, if nobody
   /// holds the mount. Once more: does nothing.
   void end();
+  /// False: the directory shows something else by now, or nothing.
+  bool is_in_place() const;
 
   void reply(std::uint64_t request, std::span<const std::byte> body);
   template <typename T>
@@ -68,13 +71,18 @@ class Session {
   void reply_error(std::uint64_t request, int error);
 
  private:
-  Session(std::string directory, platform::Fd device, Handler& handler, bool has_acl)
-      : directory_{std::move(directory)}, device_{std::move(device)}, handler_{handler}, has_acl_{has_acl} {}
+  Session(std::string directory, std::string source, platform::Fd device, Handler& handler, bool has_acl)
+      : directory_{std::move(directory)},
+        source_{std::move(source)},
+        device_{std::move(device)},
+        handler_{handler},
+        has_acl_{has_acl} {}
   void serve();
   bool take_request(std::byte* buffer, std::size_t bytes);
   void begin(const fuse_in_header& head, const fuse_init_in& offered);
 
-  std::string directory_;
+  const std::string directory_;
+  const std::string source_;
   std::shared_mutex closing_;
   platform::Fd device_;
   Handler& handler_;
@@ -84,7 +92,8 @@ class Session {
   std::vector<std::thread> workers_;
 };
 
-/// A mount of ours that a former process left behind is taken away; true: there was one.
+/// A mount of this kind that a former process left behind is taken away, whatever the directory is called there
+/// (blanks, symbolic links); true: there was one.
 bool remove_stale_mount(const std::string& directory);
 
 }  // namespace clusteragent::filesync::fuse

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <utility>
 
+#include "agent/data/filesync/stream/retry_pause.hpp"
 #include "agent/data/filesync/wire/psk.hpp"
 
 namespace clusteragent::filesync {
@@ -184,7 +186,18 @@ bool Follower::has_room() {
 }
 
 void Follower::fail(Channel& channel, const std::string& problem) {
-  events_.note('C', "cannot follow the primary: " + problem);
+  bool is_new = false;
+  {
+    const std::lock_guard lock{mutex_};
+    is_new = std::exchange(last_problem_, problem) != problem;
+  }
+  // One alarm for what every attempt meets again.
+  if (is_new) {
+    events_.note('C', fmt::format("cannot follow the primary: {}; look at the disk of {} on {}. It is tried again by "
+                                  "itself, within {} s of its being mended",
+                                  problem, options_.directories, options_.node,
+                                  std::chrono::duration_cast<std::chrono::seconds>(RetryPause::failed_max).count()));
+  }
   channel.send({.op = Op::failure}, std::as_bytes(std::span{problem}));
   ending_turns_ = 2;
   channel.wake();
@@ -192,7 +205,13 @@ void Follower::fail(Channel& channel, const std::string& problem) {
 
 ApplierDuties Follower::duties(Channel& channel, Flusher& flusher) {
   ApplierDuties duties;
-  duties.set_consistent = events_.set_consistent;
+  duties.set_consistent = [this](bool is_consistent) {
+    if (is_consistent) {
+      const std::lock_guard lock{mutex_};
+      last_problem_.clear();
+    }
+    return events_.set_consistent(is_consistent);
+  };
   duties.has_history_of_primary = [this] {
     const Standing own = events_.standing();
     return !own.has_led && own.history && own.history == history_;

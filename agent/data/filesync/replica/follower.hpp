@@ -86,6 +86,7 @@ class Follower {
   bool is_greeted_ = false;
   Work* work_ = nullptr;                        // of the connection: of its thread while nothing is unapplied
   std::atomic<bool> is_applying_here_ = false;  // on that thread
+  std::string last_problem_;                    // that was told and is not mended; under mutex_
   HistoryId history_;                           // of the primary that is connected
   std::atomic<int> ending_turns_ = 0;           // after a good-bye: closed once that is sent
   std::atomic<bool> is_stopping_ = false;

@@ -8,15 +8,13 @@
 #include "agent/base/assert.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/copier.hpp"
+#include "agent/data/filesync/stream/retry_pause.hpp"
 #include "agent/data/filesync/stream/verifier.hpp"
 #include "agent/platform/clock.hpp"
 
 namespace clusteragent::filesync {
 namespace {
 
-// Between attempts to reach the replica; one that was there a moment ago is asked again soon.
-constexpr std::chrono::milliseconds retry_first{100};
-constexpr std::chrono::milliseconds retry_max{2000};
 // A primary that stops waits no longer for the other node's disk: what it does not hear of is compared later.
 constexpr std::chrono::seconds settle_limit{3};
 
@@ -194,8 +192,9 @@ void Leader::carry_out(const Outcome& outcome) {
 }
 
 void Leader::serve() {
-  auto retry = retry_first;
+  RetryPause pause;
   for (;;) {
+    auto end = RetryPause::End::broken_off;
     {
       std::unique_lock lock{mutex_};
       changed_.wait(lock, [this] { return is_stopping_ || ledger_.may_begin_copy(); });
@@ -208,6 +207,7 @@ void Leader::serve() {
       {
         const std::lock_guard lock{mutex_};
         was_streaming = ledger_.is_streaming();
+        if (ledger_.mode() == Mode::both) end = RetryPause::End::up_to_date;
         outcome = ledger_.lost();
         regions_.lost();
         channel_.reset();
@@ -218,14 +218,11 @@ void Leader::serve() {
       }
       carry_out(outcome);
       if (outcome.is_behind) events_.behind(reason);
-      if (was_streaming) {
-        events_.note('E', fmt::format("the other node is not reached any more: {}", reason));
-        retry = retry_first;
-      }
+      if (was_streaming) events_.note('E', fmt::format("the other node is not reached any more: {}", reason));
+      if (std::exchange(has_replica_failed_, false)) end = RetryPause::End::failed;
     }
     std::unique_lock lock{mutex_};
-    changed_.wait_for(lock, retry, [this] { return is_stopping_.load(); });
-    retry = std::min(2 * retry, retry_max);
+    changed_.wait_for(lock, pause.after(end), [this] { return is_stopping_.load(); });
   }
 }
 
@@ -373,6 +370,7 @@ void Leader::take(const Head& head, std::span<const std::byte> payload, Channel&
       if (const auto verifier = current_verifier()) verifier->answered(head, payload);
       return;
     case Op::failure:
+      has_replica_failed_ = true;
       channel.close("the other node cannot write: " + text);
       return;
     case Op::refusal:

@@ -138,6 +138,7 @@ class Leader : public Stream {
   bool has_given_up_ = false;
   Instant moved_;  // when the replica last confirmed anything, or had nothing to confirm
   std::string last_refusal_;
+  bool has_replica_failed_ = false;     // in this connection, by its own word; of the thread on the connection
   std::shared_ptr<Verifier> verifier_;  // of this connection, under way or ended
   bool may_verify_ = false;             // the connection stands, and the copy has ended
   std::thread thread_;

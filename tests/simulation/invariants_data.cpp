@@ -56,6 +56,9 @@ class Assurances {
 class NothingLost final : public Observer {
  public:
   void on_lead(World& world, NodeId node, Epoch epoch) override {
+    if (world.host(node).agent() == nullptr) {
+      world.fail("model", fmt::format("the engine of {} begins to lead for an agent that is dead", letter_of(node)));
+    }
     if (world.host(node).mirror().is_incomplete()) {
       world.fail("S6", fmt::format("{} leads on a copy that was never finished", letter_of(node)));
     }

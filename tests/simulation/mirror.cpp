@@ -125,6 +125,8 @@ void Mirror::release() {
 void Mirror::agent_died() {
   if (role_ != Role::none) {
     later(prng_.within(end_of_engine), [this] { let_go(); });
+  } else {
+    engine_++;  // it may be on its way to lead
   }
 }
 

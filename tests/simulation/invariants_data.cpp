@@ -85,14 +85,21 @@ class NothingLost final : public Observer {
   void on_power_lost(World& world, NodeId node, bool was_primary, const Tree& before) override {
     power_lost_at_[node.value()] = world.now();
     const Mirror& mirror = world.host(node).mirror();
+    if (mirror.is_incomplete() || mirror.tree() == before) return;
+    // What it had confirmed from memory may be acknowledged after that: the primary's own disk may be the slower one.
+    if (!was_primary && !world.setup().data.acknowledges_on_disk && !at_risk_since_[node.value()]) {
+      at_risk_since_[node.value()] = mirror.written_back_at();
+      had_in_memory_[node.value()] = before;
+    }
     const bool is_lost =
         assurances_.are_kept_by(world.history(), before) && !assurances_.are_kept_by(world.history(), mirror.tree());
-    if (!is_lost || mirror.is_incomplete()) return;
+    if (!is_lost) return;
     const bool owes_it = world.setup().data.acknowledges_on_disk && record_of_peer(world, node).contains(node);
     if (was_primary || owes_it) {
       world.fail("S4", fmt::format("{} had not on its disk what was acknowledged", letter_of(node)));
     }
     at_risk_since_[node.value()] = mirror.written_back_at();
+    had_in_memory_[node.value()] = before;
   }
   void on_change(World& world) override {
     for (std::uint8_t node = 0; node < hosts; node++) {
@@ -113,7 +120,9 @@ class NothingLost final : public Observer {
   void check(World& world, NodeId node) {
     const Tree& tree = world.host(node).mirror().tree();
     if (assurances_.are_kept_by(world.history(), tree)) return;
-    if (const auto since = at_risk_since_[node.value()]) {
+    // What was acknowledged without it, it never had: that is no loss by a power failure.
+    const bool had_all = assurances_.are_kept_by(world.history(), had_in_memory_[node.value()]);
+    if (const auto since = at_risk_since_[node.value()]; since && had_all) {
       // async="second" promises no more: a replica lost with its power what it had in memory, and leads before the
       // primary could say so.
       const auto& other_lost_at = power_lost_at_[world.peer_of(node).self().value()];
@@ -142,6 +151,7 @@ class NothingLost final : public Observer {
   Assurances assurances_;
   /// async="second": what such a node lost with its power was done after that time.
   std::array<std::optional<TrueTime>, hosts> at_risk_since_{};
+  std::array<Tree, hosts> had_in_memory_{};
   std::array<std::optional<TrueTime>, hosts> power_lost_at_{};
   Epoch newest_;
   bool has_acknowledged_ = false;

@@ -186,8 +186,7 @@ class MirroredDirectory(unittest.TestCase):
             refused = lab.agent_result("node1", "prim", "-m", "demo")
             self.assertEqual(refused.returncode, 3)
             for text in (refused.stderr, lab.agent("node1", "status", "-m", "demo", "--json")):
-                self.assertIn("cannot open /dev/fuse: No such file or directory; load the kernel module (modprobe fuse)",
-                              text)
+                self.assertIn("cannot open /dev/fuse: No such file or directory; load the kernel module", text)
             lab.sandbox.execute_quietly("node1", ["umount", "-l", "/dev"])
             mirror.wait_alone("node1")
             mirror.shell("node1", "echo kept > file; sync file")

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -42,6 +43,22 @@ def soon(condition, seconds=PATIENCE_S):
             return False
         time.sleep(0.05)
     return True
+
+
+def threads_states(pid):
+    states = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8",
+                                                errors="replace") as file:
+            states.append(file.read().rpartition(") ")[2].split()[0])
+    return states
+
+
+def stand_still(process):
+    """SIGSTOP, and returns when all of it stands still: on a busy machine it goes on for a while."""
+    os.kill(process.pid, signal.SIGSTOP)
+    if not soon(lambda: set(threads_states(process.pid)) == {"T"}):
+        raise AssertionError(f"does not stand still: {threads_states(process.pid)}")
 
 
 class Engine:

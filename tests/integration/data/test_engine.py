@@ -17,7 +17,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, soon  # noqa: E402
+from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, soon, stand_still  # noqa: E402
 from tree import compare, snapshot  # noqa: E402
 
 RENAME_NOREPLACE, RENAME_EXCHANGE, AT_FDCWD = 1, 2, -100
@@ -328,7 +328,7 @@ class Acknowledgement(unittest.TestCase):
             two.follow()
             one.lead()
             one.wait_synced()
-            os.kill(two.process.pid, signal.SIGSTOP)
+            stand_still(two.process)
             done = threading.Event()
             thread = self.synced_write(one.directory, done)
             self.assertFalse(done.wait(1.0))
@@ -348,7 +348,7 @@ class Acknowledgement(unittest.TestCase):
             two.follow()
             one.lead()
             one.wait_synced()
-            os.kill(two.process.pid, signal.SIGSTOP)
+            stand_still(two.process)
             path = os.path.join(one.directory, "promise")
             program = f"import os; file = open({path!r}, 'wb'); file.write(b'lost'); os.fsync(file.fileno())"
             writer = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)

@@ -13,7 +13,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, soon, unmount  # noqa: E402
+from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, soon, stand_still, unmount  # noqa: E402
 from tree import compare  # noqa: E402
 
 FORMER_S = 15  # in which it may end by itself
@@ -44,17 +44,11 @@ def mounted(directory):
             if place.split()[4].encode().decode("unicode_escape") == directory]
 
 
-def state_of(process):
-    with open(f"/proc/{process.pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(") ")[2].split()[0]
-
-
 @contextlib.contextmanager
 def former_stands_still(engine):
     """The engine's process is stopped and its agent gone; another one was started in its place."""
     former, agent = engine.process, engine.socket
-    os.kill(former.pid, signal.SIGSTOP)
-    soon(lambda: state_of(former) == "T")
+    stand_still(former)
     try:
         yield former, agent
     finally:

@@ -61,7 +61,7 @@ class FullDisk(unittest.TestCase):
             one.wait_synced()
             filler = os.path.join(two.backing, "filler")
             self.assertEqual(self.fill(filler)[0], errno.ENOSPC)
-            held = os.open(filler, os.O_RDONLY)  # a copy removes what the primary does not have, and its room stays taken
+            held = os.open(filler, os.O_RDONLY)  # the copy removes its name, and its room stays taken
             with open(os.path.join(one.directory, "file"), "wb", buffering=0) as file:
                 file.write(os.urandom(WRITE_BYTES))
                 one.wait_behind()

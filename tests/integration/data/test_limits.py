@@ -8,7 +8,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import enter_own_namespaces, pair  # noqa: E402
+from engine_pair import enter_own_namespaces, pair, stand_still  # noqa: E402
 
 MEGABYTE = 1 << 20
 LONG_NS = 60_000_000_000
@@ -51,7 +51,7 @@ class Limits(unittest.TestCase):
                 two.follow()
                 one.lead()
                 one.wait_synced()
-                os.kill(two.process.pid, signal.SIGSTOP)
+                stand_still(two.process)
                 done = threading.Event()
 
                 def work(path=os.path.join(one.directory, "plain"), done=done):
@@ -68,7 +68,7 @@ class Limits(unittest.TestCase):
             two.follow()
             one.lead()
             one.wait_synced()
-            os.kill(two.process.pid, signal.SIGSTOP)
+            stand_still(two.process)
             try:
                 write(os.path.join(one.directory, "much"), b"m" * 24 * MEGABYTE)
                 self.assertIn("it has taken nothing for", one.wait_behind()["reason"])

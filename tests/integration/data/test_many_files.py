@@ -70,8 +70,13 @@ class ManyFiles(unittest.TestCase):
         one.wait_synced()
 
     def assert_equal(self, one, two):
-        """The times of change come a moment later."""
-        self.assertTrue(soon(lambda: tree_of(one.backing) == tree_of(two.backing)),
+        """The times of change come a moment later, and so does what the replica has only received."""
+        def is_equal():
+            try:
+                return tree_of(one.backing) == tree_of(two.backing)
+            except FileNotFoundError:  # removed between being listed and being looked at
+                return False
+        self.assertTrue(soon(is_equal),
                         sorted(set(tree_of(one.backing).items()) ^ set(tree_of(two.backing).items()))[:4])
         names = [name for name in tree_of(one.backing) if os.path.isfile(os.path.join(one.backing, name))]
         self.assertEqual(filecmp.cmpfiles(one.backing, two.backing, names, shallow=False)[1:], ([], []))

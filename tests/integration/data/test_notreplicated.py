@@ -10,7 +10,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import enter_own_namespaces, libc, pair, soon  # noqa: E402
+from engine_pair import enter_own_namespaces, libc, pair, soon, stand_still  # noqa: E402
 
 EXCLUDED = [{"path": "auto.cnf"}, {"path": "private"}, {"regex": r"\.(pid|err)$"}, {"regex": r"^dated/[0-9]"}]
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -126,7 +126,7 @@ class NotReplicated(unittest.TestCase):
     def test_its_promises_do_not_wait_for_the_other_node(self):
         with pair(excluded=EXCLUDED) as (one, two):
             self.joined(one, two)
-            os.kill(two.process.pid, signal.SIGSTOP)
+            stand_still(two.process)
             done = threading.Event()
 
             def sync(name, event=None):

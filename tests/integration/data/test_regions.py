@@ -12,7 +12,7 @@ import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TESTS, "support"))
-from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair  # noqa: E402
+from engine_pair import PATIENCE_S, enter_own_namespaces, libc, pair, stand_still  # noqa: E402
 from tree import compare  # noqa: E402
 
 SEED = int(os.environ.get("CLUSTERAGENT_SEED", "1"))
@@ -182,7 +182,7 @@ class Return(unittest.TestCase):
     def test_of_a_crashed_primary_compares_what_it_was_changing(self):
         copied(self.one)
         write(self.path("large"), b"in the stream", 5 * MIB)
-        os.kill(self.two.process.pid, signal.SIGSTOP)
+        stand_still(self.two.process)
         write(self.path("large"), b"not there", 100)
         os.rename(self.path("folder/one"), self.path("renamed"))
         self.one.kill()
@@ -332,7 +332,7 @@ class RandomDeaths(unittest.TestCase):
                     time.sleep(dice.choice((0.3, 1, 4, DURABLE_S)))
                     if dice.random() < 0.5:
                         # Asked what is on its disk, it has not even taken what came before, and never answers.
-                        os.kill(two.process.pid, signal.SIGSTOP)
+                        stand_still(two.process)
                         time.sleep(DURABLE_S / 2)
                     lose(one, two)
                     time.sleep(dice.random())
@@ -388,7 +388,7 @@ class Story:
         try:
             time.sleep(self.dice.choice((0.2, 1, 4)))
             if dies:
-                os.kill(self.secondary.process.pid, signal.SIGSTOP)
+                stand_still(self.secondary.process)
                 time.sleep(self.dice.choice((0.2, DURABLE_S / 2)))
             meanwhile()
         finally:

@@ -247,6 +247,54 @@ class Mounts(unittest.TestCase):
                 unmount(one.directory)
 
 
+class Dead(unittest.TestCase):
+    def test_its_mount_stays_until_the_application_is_stopped(self):
+        """A server that hangs in its stop wrote past it, and no copy noticed."""
+        with pair() as (one, two):
+            two.follow()
+            one.lead()
+            one.wait_synced()
+            write(os.path.join(one.directory, "file"), b"kept")
+            one.kill()
+            one.start()
+            one.wait(lambda said: said["is"] == "note" and "left its mount" in said["text"], "word of the mount")
+            with self.assertRaises(OSError) as caught:
+                write(os.path.join(one.directory, "file"), b"past it")
+            self.assertEqual(caught.exception.errno, errno.ENOTCONN)
+            one.release()
+            self.assertEqual(read(os.path.join(one.directory, "file")), b"kept")
+
+    def test_what_is_written_by_hand_after_that_is_noticed(self):
+        with pair() as (one, two):
+            two.follow()
+            one.lead()
+            one.wait_synced()
+            write(os.path.join(one.directory, "file"), b"kept")
+            one.kill()
+            one.start()
+            one.release()
+            write(os.path.join(one.directory, "file"), b"by hand")
+            two.lead(epoch=2)
+            one.follow(epoch=2)
+            one.wait(lambda said: said["is"] == "note" and "was changed while" in said["text"], "word of the change")
+            two.wait_synced()
+            self.assertTrue(soon(lambda: compare(one.backing, two.backing) == []), compare(one.backing, two.backing))
+            self.assertEqual(read(os.path.join(one.backing, "file")), b"kept")
+
+    def test_of_a_secondary_the_directory_is_closed_at_its_release(self):
+        with pair() as (one, two):
+            two.follow()
+            one.lead()
+            one.wait_synced()
+            write(os.path.join(one.directory, "file"), b"kept")
+            two.kill()
+            two.start()
+            two.release()
+            with self.assertRaises(OSError) as caught:
+                write(os.path.join(two.directory, "file"), b"by hand")
+            self.assertEqual(caught.exception.errno, errno.EROFS)
+
+
 def mount_tmpfs(target):
     subprocess.run(["mount", "-t", "tmpfs", "none", target], check=True)
 

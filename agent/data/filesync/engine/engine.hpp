@@ -57,6 +57,10 @@ class Engine {
   // engine_protection.cpp
   /// Alone with the directories, free of what a former engine left; once more: does nothing.
   Status set_up();
+  bool remove_stale_mounts();
+  /// What close() is to an engine whose former one has died.
+  void close_after_crash();
+  void remember_closing(HistoryRecord record, const std::string& here);
   /// Nobody has mounted something over what this engine has mounted, or has taken that away.
   bool is_in_place() const;
   /// The module stops: from now on a secondary's directories are read-only, and anybody may write in a primary's.

@@ -39,10 +39,37 @@ Status Engine::set_up() {
     // The reader of the configuration has compiled the same expressions.
     CLUSTERAGENT_ASSERT(exclusion);
     mirrors_[at].exclusion = std::move(*exclusion);
-    if (fuse::remove_stale_mount(wanted.path))
-      leader_events().note('E', "removed the mount that a former engine left behind on " + wanted.path);
+    // An application that has not ended yet would write past the mount, and nobody would know.
+    if (fuse::has_stale_mount(wanted.path)) {
+      leader_events().note('E',
+                           fmt::format("a former engine left its mount on {}, where everything fails now; it stays "
+                                       "until the application has been stopped",
+                                       wanted.path));
+    }
   }
   return success();
+}
+
+bool Engine::remove_stale_mounts() {
+  bool was_there = false;
+  for (const data::EngineDirectory& each : options_->directories) {
+    if (!fuse::remove_stale_mount(each.path)) continue;
+    was_there = true;
+    leader_events().note('E', "removed the mount that a former engine left behind on " + each.path);
+  }
+  return was_there;
+}
+
+void Engine::close_after_crash() {
+  // Nothing is touched before it is certain that the former engine has ended.
+  if (mirrors_.empty() || !remove_stale_mounts()) return;
+  if (open_directories()) {
+    const std::string here = identity();
+    HistoryRecord record = history_->read(here);
+    if (!record.standing.has_led) protect();
+    remember_closing(std::move(record), here);
+  }
+  for (Mirror& mirror : mirrors_) mirror.root.reset();
 }
 
 bool Engine::is_in_place() const {
@@ -65,8 +92,11 @@ void Engine::close() {
     return forget_history();
   }
   if (was_follower) protect();
-  if (!was_open) return;
-  HistoryRecord record = history_->read(here);
+  if (!was_open) return close_after_crash();
+  remember_closing(history_->read(here), here);
+}
+
+void Engine::remember_closing(HistoryRecord record, const std::string& here) {
   if (!record.standing.history) return;
   record.closed_ns = wall_clock_ns(CLOCK_REALTIME);
   // File systems take the time of the last tick; what is written after the answer must not seem older than it.
@@ -84,6 +114,7 @@ void Engine::protect() {
 }
 
 Status Engine::reopen(bool is_to_lead) {
+  remove_stale_mounts();
   for (const data::EngineDirectory& each : options_->directories) {
     if (const Status open = unprotect_directory(each.path); !open) return open;
   }

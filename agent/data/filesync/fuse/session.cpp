@@ -188,10 +188,13 @@ void Session::reply_error(std::uint64_t request, int error) {
   (void)!::write(device_.number(), &head, sizeof head);
 }
 
+bool has_stale_mount(const std::string& directory) {
+  return mounted_on(directory).type == file_system_type;
+}
+
 bool remove_stale_mount(const std::string& directory) {
   bool was_there = false;
-  while (mounted_on(directory).type == file_system_type && ::umount2(directory.c_str(), MNT_DETACH) == 0)
-    was_there = true;
+  while (has_stale_mount(directory) && ::umount2(directory.c_str(), MNT_DETACH) == 0) was_there = true;
   return was_there;
 }
 

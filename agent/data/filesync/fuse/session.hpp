@@ -92,7 +92,9 @@ class Session {
   std::vector<std::thread> workers_;
 };
 
-/// A mount of this kind that a former process left behind is taken away, whatever the directory is called there
+/// Whether a former process left a mount of this kind there.
+bool has_stale_mount(const std::string& directory);
+/// It is taken away, whatever the directory is called there
 /// (blanks, symbolic links); true: there was one.
 bool remove_stale_mount(const std::string& directory);
 

@@ -185,6 +185,7 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
     module.rfs = build_rfs(*rfs);
     refuse_unbuilt_replication(*rfs, module.start_refusals);
   }
+  if (const Section* mysql = service.find("mysqlreplication")) module.mysql = build_mysql_replication(*mysql);
   module.effective = std::move(root);
   return module;
 }

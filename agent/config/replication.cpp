@@ -36,10 +36,10 @@ void refuse_unbuilt_replication(const Section& rfs, std::vector<StartRefusal>& r
 }
 
 std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self) {
-  CLUSTERAGENT_ASSERT(module.rfs.has_value());
+  CLUSTERAGENT_ASSERT(module.mirrors_data());
   std::vector<HeartbeatPath> paths = heartbeat_paths(module, cluster, self);
   std::stable_sort(paths.begin(), paths.end(), [&module](const HeartbeatPath& a, const HeartbeatPath& b) {
-    const std::string& flow = module.rfs->flow_lan;
+    const std::string& flow = module.rfs ? module.rfs->flow_lan : module.mysql->lan;
     const auto is_flow = [&flow](const HeartbeatPath& path) {
       return flow.empty() ? path.ident == "flow" : path.lan == flow;
     };

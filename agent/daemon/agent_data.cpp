@@ -152,6 +152,7 @@ void Agent::verify_by_schedule(Instant now) {
 void Agent::add_data_status(control::Json& status) const {
   if (!data_) return;
   control::Json& replication = status["replication"] = data_->progress();
+  if (setup_.config.mysql) replication["engine"] = "mysql";
   if (!replication.is_object()) return;
   // Wall clock, because it is kept over restarts; readers get an age.
   if (const auto verified = replication.find("verify"); verified != replication.end()) {

@@ -10,17 +10,18 @@
 namespace clusteragent::config {
 namespace {
 
-void refuse(std::vector<StartRefusal>& refusals, const std::string& what, Position at) {
-  refusals.push_back({"rfs", fmt::format("{} (line {}) is valid, but not built in this version: the module does not "
-                                         "start, because it would get less than it asks for. Remove it",
-                                         what, at.line)});
+void refuse(std::vector<StartRefusal>& refusals, const std::string& what, Position at,
+            const std::string& element = "rfs") {
+  refusals.push_back({element, fmt::format("{} (line {}) is valid, but not built in this version: the module does not "
+                                           "start, because it would get less than it asks for. Remove it",
+                                           what, at.line)});
 }
 
-void refuse_values(const Section& section, std::vector<StartRefusal>& refusals) {
+void refuse_values(const Section& section, std::vector<StartRefusal>& refusals, const std::string& element = "rfs") {
   for (const Value& value : section.values) {
     const bool is_wish = value.is_set() && value.text != default_value(*value.row, value.at).text;
     if (value.row->standing == Standing::stored && is_wish)
-      refuse(refusals, name_attribute(*value.row, value.text), value.at);
+      refuse(refusals, name_attribute(*value.row, value.text), value.at, element);
   }
 }
 
@@ -33,6 +34,10 @@ void refuse_unbuilt_replication(const Section& rfs, std::vector<StartRefusal>& r
     refuse_values(*directory, refusals);
     if ((*directory)["dir"].text.front() != '/') refuse(refusals, "a directory of Windows", directory->at);
   }
+}
+
+void refuse_unbuilt_mysql(const Section& mysql, std::vector<StartRefusal>& refusals) {
+  refuse_values(mysql, refusals, "mysqlreplication");
 }
 
 std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self) {

@@ -57,6 +57,19 @@ TEST_F(MysqlReplication, is_read_as_it_is_written) {
   EXPECT_EQ(replication_paths(*module_, cluster_, NodeId{0}).front().lan, "default") << "the only heartbeat's";
 }
 
+TEST_F(MysqlReplication, says_what_of_it_keeps_it_from_starting) {
+  load_replication(R"(semisync="off" drain_timeout="1" errant="ask" start_command="systemctl start mariadb")");
+  expect_loaded();
+  EXPECT_TRUE(module_->start_refusals.empty()) << module_->start_refusals[0].message;
+  for (const char* wish : {R"(errant="provision")", R"(datadir="/srv/d")", R"(lag_limit="1")", R"(binlog_limit="1")",
+                           R"(start_command="x")", R"(stop_command="x")"}) {
+    load_replication(wish);
+    expect_loaded();
+    ASSERT_EQ(module_->start_refusals.size(), 1U) << wish;
+    EXPECT_EQ(module_->start_refusals[0].element, "mysqlreplication");
+  }
+}
+
 TEST_F(MysqlReplication, goes_over_the_network_that_it_names) {
   load(R"(<safe><service mode="mirror"><heart><heartbeat name="default"/><heartbeat name="private"/></heart>
           <mysqlreplication lan="private"/></service></safe>)");

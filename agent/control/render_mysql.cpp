@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "agent/control/render.hpp"
 #include "agent/control/render_parts.hpp"
 
 namespace clusteragent::control {
@@ -61,29 +60,14 @@ Cell position_cell(const Json& replication) {
 
 Cell lag_cell(const Json& replication) {
   if (text(replication, "role") != "standby") return {};
-  const auto lag = number(replication, "lag_ms");
-  if (lag) return {duration_text(*lag)};
   const auto seconds = number(part(replication, "replica"), "seconds_behind");
   return {seconds ? fmt::format("{} s, as the server says", *seconds) : std::string{unknown}};
 }
 
 Cell errant_cell(const Json& replication) {
-  const Json& errant = part(replication, "errant");
-  const auto count = number(errant, "count");
-  if (!count || *count == 0) return {};
-  const std::string file = text(errant, "rescue_file");
-  return {fmt::format("{} transactions that the other node does not have{}{}", *count,
-                      file.empty() ? "" : ", saved in ", file),
-          Tint::red};
-}
-
-Cell alarms_cell(const Json& replication) {
-  std::string shown;
-  for (const Json& each : part(replication, "alarms")) {
-    const Json holder{{"text", each}};
-    shown += (shown.empty() ? "" : "; ") + text(each.is_string() ? holder : each, "text");
-  }
-  return {shown, Tint::red};
+  const std::string file = text(replication, "rescue");
+  if (file.empty()) return {};
+  return {fmt::format("transactions that the other node does not have are saved in {}", file), Tint::red};
 }
 
 }  // namespace
@@ -103,8 +87,7 @@ std::vector<Row> mysql_rows(const Json& own, const Json& peer) {
                             {"semi-sync", semi_sync_cell, true},
                             {"GTID", position_cell, true},
                             {"lag", lag_cell, false},
-                            {"errant", errant_cell, false},
-                            {"alarms", alarms_cell, false}};
+                            {"errant", errant_cell, false}};
   std::vector<Row> rows;
   for (const Line& line : lines) {
     Cell here = line.shown(own);

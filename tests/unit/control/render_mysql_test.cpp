@@ -55,7 +55,6 @@ TEST(RenderMysql, says_on_one_screen_that_a_commit_is_on_both) {
   EXPECT_EQ(row("GTID", primary(), standby()).at(1).text, "0-1-40");
   EXPECT_EQ(row("lag", primary(), standby()).at(2).text, "0 s, as the server says");
   EXPECT_TRUE(row("errant", primary(), standby()).empty());
-  EXPECT_TRUE(row("alarms", primary(), standby()).empty());
 }
 
 TEST(RenderMysql, takes_nothing_old_or_missing_for_known) {
@@ -101,8 +100,6 @@ TEST(RenderMysql, says_how_far_a_standby_is) {
   Json json = standby();
   json["replica"]["received"] = "0-1-45";
   EXPECT_EQ(cell("GTID", json).text, "applied 0-1-40 of received 0-1-45");
-  json["lag_ms"] = 1500;
-  EXPECT_EQ(cell("lag", json).text, "1.5 s");
 }
 
 TEST(RenderMysql, names_what_an_operator_has_to_decide) {
@@ -111,11 +108,8 @@ TEST(RenderMysql, names_what_an_operator_has_to_decide) {
   json["problem"] = "0-1-41 is not on the primary";
   EXPECT_EQ(cell("replication", json).text, "errant transactions: 0-1-41 is not on the primary");
   EXPECT_EQ(cell("replication", json).tint, Tint::red);
-  json["errant"] = {{"count", 3}, {"rescue_file", "/var/r.sql"}};
-  EXPECT_EQ(cell("errant", json).text, "3 transactions that the other node does not have, saved in /var/r.sql");
-  json["alarms"] = {"lag of 12 s", {{"text", "the disk of the binary logs is full"}}};
-  EXPECT_EQ(cell("alarms", json).text, "lag of 12 s; the disk of the binary logs is full");
-  EXPECT_EQ(cell("alarms", json).tint, Tint::red);
+  json["rescue"] = "/var/r.sql";
+  EXPECT_EQ(cell("errant", json).text, "transactions that the other node does not have are saved in /var/r.sql");
   json["state"] = "off";
   json.erase("problem");
   EXPECT_EQ(cell("replication", json).tint, Tint::none);
@@ -124,8 +118,8 @@ TEST(RenderMysql, names_what_an_operator_has_to_decide) {
 TEST(RenderMysql, lets_no_control_character_of_a_server_onto_the_screen) {
   Json json = standby();
   json["problem"] = "\x1b[2J";
-  json["alarms"] = {"\x1b]0;x\a"};
-  for (const char* label : {"replication", "alarms"})
+  json["rescue"] = "\x1b]0;x\a";
+  for (const char* label : {"replication", "errant"})
     EXPECT_EQ(cell(label, json).text.find('\x1b'), std::string::npos) << label;
 }
 

@@ -16,15 +16,8 @@ ACCOUNTS = "/srv/mysql-accounts"  # /srv is each node's own
 SOCKET = f"{mariadb.RUN}/mysqld.sock"
 START_PATIENCE_S = 40.0
 ROLE_PATIENCE_S = 60.0
-ACCOUNTS_TEXT = "[agent]\nuser=agent\npassword=agent secret\n[replication]\nuser=copy\npassword=copy secret\n"
-USERS = """SET SESSION sql_log_bin = 0;
-CREATE USER agent@'%' IDENTIFIED BY 'agent secret';
-GRANT SELECT, RELOAD, PROCESS, SHOW DATABASES, REPLICATION SLAVE, BINLOG MONITOR, REPLICA MONITOR, BINLOG ADMIN,
-  REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN ON *.* TO agent@'%';
-CREATE USER copy@'%' IDENTIFIED BY 'copy secret';
-GRANT REPLICATION SLAVE ON *.* TO copy@'%';
-CREATE USER app@'%';
-GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON *.* TO app@'%';
+APPLICATION = """SET SESSION sql_log_bin = 0;
+CREATE USER app@'%'; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON *.* TO app@'%';
 """
 OPTIONS = ["--log-bin=binlog", "--gtid-strict-mode=ON", "--log-slave-updates=ON", "--binlog-format=ROW",
            "--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1", "--relay-log=relay", "--relay-log-recovery=ON",
@@ -39,31 +32,44 @@ class Servers:
         self.lab = lab
 
     def start(self, **replacements):
+        self.start_servers(**replacements)
+        self.initialise()
+
+    def start_servers(self, options=(), **replacements):
+        """`options`: of both servers, after those that the replication needs."""
         mariadb.install(self.lab)
         for number, node in enumerate(NODES, 1):
             words = " ".join(["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={mariadb.DATA}",
                               f"--socket={SOCKET}", f"--pid-file={mariadb.RUN}/mysqld.pid", "--bind-address=0.0.0.0",
                               f"--port={mariadb.PORT}", f"--log-error={mariadb.DATA}/error.log",
-                              f"--server-id={number}", *OPTIONS])
+                              f"--server-id={number}", *OPTIONS, *options])
             self.lab.sandbox.boot(node, ["sh", "-c", f"install -d -o mysql {mariadb.RUN}; exec {words}"])
             if not wait_for(lambda node=node: self.answers(node), START_PATIENCE_S):
                 raise LabError(f"the server of {node} does not start: {self.error_log(node)}")
-            self.sql(node, USERS)
-            self.write_accounts(node)
+            self.sql(node, APPLICATION)
         self.write_module(**replacements)
 
-    def write_accounts(self, node, mode=0o600):
-        path = os.path.join(self.lab.sandbox.host_directory(node), "private", ACCOUNTS.strip("/"))
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(ACCOUNTS_TEXT)
-        os.chmod(path, mode)
+    def initialise(self):
+        """As an administrator does: the accounts come about on the first node and are copied to the second."""
+        self.init("node1")
+        shutil.copy2(self.accounts("node1"), self.accounts("node2"))
+        for node in reversed(NODES):
+            done = self.init(node)
+            if done.returncode != 0 or "This node is ready." not in done.stdout:
+                raise LabError(f"mysql init on {node}: {done.stdout}{done.stderr}")
+
+    def init(self, node, *words):
+        return self.lab.agent_result(node, "mysql", "init", "-m", MODULE, *words)
+
+    def accounts(self, node):
+        return os.path.join(self.lab.sandbox.host_directory(node), "private", ACCOUNTS.strip("/"))
 
     def write_module(self, **replacements):
         """What is shipped, with what an administrator sets: the address, the accounts, times that suit a test. A server
         is started by nobody but the test: there is no service manager here."""
         changes = {"192.0.2.10": VIRTUAL_ADDRESS, 'pulse="700" timeout="30000"': 'pulse="50" timeout="300"',
                    "/etc/clusteragent/mysql-accounts": ACCOUNTS, "systemctl start mariadb": "true",
-                   "systemctl stop mariadb": "true", **replacements}
+                   **replacements}
         with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(os.path.join(SHIPPED, "bin"), os.path.join(folder, "bin"))
             with open(os.path.join(SHIPPED, "userconfig.xml"), encoding="utf-8") as file:

@@ -1,5 +1,7 @@
 """modules/mysql_replication with two real MariaDB servers: who is primary is writable, and what was acknowledged by
 way of the virtual address is there after a swap and after the primary lost its power."""
+import os
+import stat
 import subprocess
 import unittest
 
@@ -70,10 +72,44 @@ class MysqlReplication(unittest.TestCase):
                 writer.wait_for_more()
             self.expect_all(servers, "node2", writer.acknowledged)
 
+    def test_init_says_what_a_server_lacks_and_makes_the_accounts(self):
+        with Lab() as lab:
+            servers = Servers(lab)
+            servers.start_servers(["--skip-read-only", "--binlog-format=MIXED", "--server-id=7"])
+            servers.sql("node1", "SET SESSION sql_log_bin = 0; CREATE USER dba@'%'; "
+                                 "GRANT READ_ONLY ADMIN ON *.* TO dba@'%'")
+            target = os.path.join(lab.directory, "99-clusteragent.cnf")
+            done = servers.init("node1", "--option-file", target)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            for said in ("MISSING  server_id is 7, and must be 1", "MISSING  binlog_format is MIXED",
+                         "MISSING  read_only is off at the start", "MISSING  may write to a standby: 'dba'@'%'",
+                         "cannot log in to 10.77.1.2 port 3306", "ok       log_slave_updates = 1"):
+                self.assertIn(said, done.stdout)
+            with open(target, encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn("\nserver_id = 1\n", text)
+            self.assertIn("\nread_only = ON\n", text)
+            about = os.stat(servers.accounts("node1"))
+            self.assertEqual(stat.S_IMODE(about.st_mode), 0o600)
+            with open(servers.accounts("node1"), encoding="utf-8") as file:
+                passwords = [line.split(" = ")[1].strip() for line in file if line.startswith("password")]
+            self.assertEqual(len(set(passwords)), 2)
+            for password in passwords:
+                self.assertGreaterEqual(len(password), 24)
+                self.assertNotIn(password, done.stdout + done.stderr)
+            grants = servers.sql("node1", "SHOW GRANTS FOR clusteragent_copy@'10.77.1.2'")
+            self.assertRegex(grants, r"^GRANT REPLICATION SLAVE ON \*\.\* TO")
+            self.assertEqual(servers.sql("node1", "SELECT @@gtid_binlog_pos"), "", "the accounts are to be replicated")
+            servers.init("node2")
+            shared = servers.init("node2")
+            self.assertIn("MISSING  server_id is 7, and must be 2", shared.stdout)
+
     def test_refuses_to_start_with_accounts_that_others_may_read(self):
         with Lab() as lab:
             servers = Servers(lab)
-            servers.write_accounts("node1", 0o640)
+            with open(servers.accounts("node1"), "w", encoding="utf-8") as file:
+                file.write("[agent]\nuser=agent\n[replication]\nuser=copy\n")
+            os.chmod(servers.accounts("node1"), 0o640)
             servers.write_module()
             process = lab.sandbox.start_agent("node1", MODULE)
             self.assertTrue(wait_for(lambda: "chmod 0600" in lab.agent_log("node1"), 20), lab.agent_log("node1"))

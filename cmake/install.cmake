@@ -8,6 +8,10 @@ set(lib_dir lib/clusteragent)  # not multiarch: these are programs' helpers, not
 if(TARGET clusteragent)
   install(TARGETS clusteragent DESTINATION ${CMAKE_INSTALL_SBINDIR})
 endif()
+# Beside no other program: only the agent starts it.
+if(TARGET clusteragent-mysql)
+  install(TARGETS clusteragent-mysql DESTINATION ${lib_dir})
+endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/scripts/shim/safekit)
   install(PROGRAMS scripts/shim/safekit DESTINATION ${lib_dir}/safe)
 endif()
@@ -16,7 +20,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/scripts/lib)
 endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/modules)
   install(DIRECTORY modules/ DESTINATION share/clusteragent/modules USE_SOURCE_PERMISSIONS
-          PATTERN "CMakeLists.txt" EXCLUDE PATTERN "src" EXCLUDE)
+          PATTERN "CMakeLists.txt" EXCLUDE PATTERN "src" EXCLUDE PATTERN "engine" EXCLUDE)
 endif()
 
 install(FILES packaging/sysusers/clusteragent.conf DESTINATION lib/sysusers.d)

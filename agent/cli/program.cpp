@@ -26,6 +26,7 @@ int run_program(int argc, const char* const* argv, const RunAgent& run_agent, co
   add_maintenance(program);
   add_acknowledge(program);
   add_rfs(program);
+  add_mysql(program);
   add_salvage(program);
   add_status(program);
   add_log(program);

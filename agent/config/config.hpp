@@ -50,7 +50,7 @@ struct HeartbeatPath {
   Duration timeout{};
 };
 std::vector<HeartbeatPath> heartbeat_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self);
-/// The same networks in the order in which the replication tries them; only of a module that has <rfs> (asserted).
+/// The same networks in the order in which the replication tries them; asserts that the module mirrors its data.
 std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self);
 
 /// One line an effective value: `heart.pulse = 700 ms  # default`.

@@ -185,6 +185,10 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
     module.rfs = build_rfs(*rfs);
     refuse_unbuilt_replication(*rfs, module.start_refusals);
   }
+  if (const Section* mysql = service.find("mysqlreplication")) {
+    module.mysql = build_mysql_replication(*mysql);
+    refuse_unbuilt_mysql(*mysql, module.start_refusals);
+  }
   module.effective = std::move(root);
   return module;
 }

@@ -13,6 +13,7 @@
 #include "agent/base/ids.hpp"
 #include "agent/base/time.hpp"
 #include "agent/config/address.hpp"
+#include "agent/config/mysql_replication.hpp"
 #include "agent/config/section.hpp"
 #include "agent/config/splitbrain.hpp"
 
@@ -142,12 +143,14 @@ struct ModuleConfig {
   std::vector<InterfaceConfig> interfaces;
   std::optional<ErrdConfig> errd;
   std::optional<RfsConfig> rfs;
+  std::optional<MysqlReplicationConfig> mysql;  // not together with rfs
   SplitbrainConfig splitbrain;
   std::optional<UserConfig> user;
   std::vector<StartRefusal> start_refusals;
   Section effective;
 
   bool has_virtual_address() const { return !interfaces.empty(); }
+  bool mirrors_data() const { return rfs.has_value() || mysql.has_value(); }
 };
 
 }  // namespace clusteragent::config

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/config/mysql_replication.hpp"
 #include "agent/config/splitbrain.hpp"
 #include "agent/config/syntax.hpp"
 #include "agent/config/time_of_day.hpp"
@@ -37,6 +38,10 @@ class ModuleRules {
     if (const Section* vip = service_.find("vip")) check_vip(*vip);
     if (const Section* errd = service_.find("errd")) check_errd(*errd);
     if (const Section* rfs = service_.find("rfs")) check_rfs(*rfs);
+    if (const Section* mysql = service_.find("mysqlreplication")) {
+      if ((*mysql)["lan"].is_set()) check_lan((*mysql)["lan"]);
+      check_mysql_replication(*mysql, service_.find("rfs"), diagnostics_);
+    }
     if (const Section* user = service_.find("user")) check_user(*user);
     const Section* checks = service_.find("check");
     const Section* heart = service_.find("heart");

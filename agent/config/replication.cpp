@@ -10,17 +10,18 @@
 namespace clusteragent::config {
 namespace {
 
-void refuse(std::vector<StartRefusal>& refusals, const std::string& what, Position at) {
-  refusals.push_back({"rfs", fmt::format("{} (line {}) is valid, but not built in this version: the module does not "
-                                         "start, because it would get less than it asks for. Remove it",
-                                         what, at.line)});
+void refuse(std::vector<StartRefusal>& refusals, const std::string& what, Position at,
+            const std::string& element = "rfs") {
+  refusals.push_back({element, fmt::format("{} (line {}) is valid, but not built in this version: the module does not "
+                                           "start, because it would get less than it asks for. Remove it",
+                                           what, at.line)});
 }
 
-void refuse_values(const Section& section, std::vector<StartRefusal>& refusals) {
+void refuse_values(const Section& section, std::vector<StartRefusal>& refusals, const std::string& element = "rfs") {
   for (const Value& value : section.values) {
     const bool is_wish = value.is_set() && value.text != default_value(*value.row, value.at).text;
     if (value.row->standing == Standing::stored && is_wish)
-      refuse(refusals, name_attribute(*value.row, value.text), value.at);
+      refuse(refusals, name_attribute(*value.row, value.text), value.at, element);
   }
 }
 
@@ -35,11 +36,15 @@ void refuse_unbuilt_replication(const Section& rfs, std::vector<StartRefusal>& r
   }
 }
 
+void refuse_unbuilt_mysql(const Section& mysql, std::vector<StartRefusal>& refusals) {
+  refuse_values(mysql, refusals, "mysqlreplication");
+}
+
 std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self) {
-  CLUSTERAGENT_ASSERT(module.rfs.has_value());
+  CLUSTERAGENT_ASSERT(module.mirrors_data());
   std::vector<HeartbeatPath> paths = heartbeat_paths(module, cluster, self);
   std::stable_sort(paths.begin(), paths.end(), [&module](const HeartbeatPath& a, const HeartbeatPath& b) {
-    const std::string& flow = module.rfs->flow_lan;
+    const std::string& flow = module.rfs ? module.rfs->flow_lan : module.mysql->lan;
     const auto is_flow = [&flow](const HeartbeatPath& path) {
       return flow.empty() ? path.ident == "flow" : path.lan == flow;
     };

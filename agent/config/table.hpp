@@ -31,7 +31,7 @@ enum class Type : std::uint8_t {
 
 enum class Standing : std::uint8_t {
   built,         // does what the description says
-  stored,        // of <rfs>: read and validated; a value other than the default refuses the start until it is built
+  stored,        // read and validated; a value other than the default refuses the start until it is built
   ignored,       // accepted for SafeKit's files; a value other than the default draws a warning with `note`
   default_only,  // a value other than the default is an error with `note`
   refused,       // elements only: an error with `note`

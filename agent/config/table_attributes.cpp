@@ -45,8 +45,7 @@ constexpr std::array attributes{
                  .description = "Name of the node, the same on every network; best its host name."},
     AttributeRow{.element = "node", .name = "addr", .type = Type::host, .is_required = true,
                  .description = "Address by which the other nodes reach this one: IPv4, `[IPv6]` or a name. A name "
-                                "has to "
-                                "be resolved while the agent starts; an address always works."},
+                                "has to be resolved while the agent starts; an address always works."},
     AttributeRow{.element = "node", .name = "laddr", .type = Type::host, .inherits = "node.addr",
                  .description = "Address that the node itself has, where `addr` is a translated one (NAT)."},
     // userconfig.xml
@@ -59,8 +58,7 @@ constexpr std::array attributes{
     AttributeRow{.element = "service", .name = "defaultprim", .type = Type::label, .fallback = "alone",
                  .not_built = "lastprim",
                  .description = "`alone`: whoever is primary stays it. A node's name: that node becomes primary "
-                                "again as "
-                                "soon as it is back and up to date."},
+                                "again as soon as it is back and up to date."},
     AttributeRow{.element = "service", .name = "failover", .type = Type::choice, .fallback = "on", .allowed = "on|off",
                  .description = "`off`: when the primary is lost the secondary waits for `clusteragent prim`."},
     AttributeRow{.element = "service", .name = "maxloop", .type = Type::integer, .fallback = "3", .maximum = 1000,
@@ -81,8 +79,7 @@ constexpr std::array attributes{
     AttributeRow{.element = "heart", .name = "port", .type = Type::integer, .fallback = "8888", .minimum = 1,
                  .maximum = 65535,
                  .description = "UDP port of the heartbeats, the same on both nodes, its own for every module of a "
-                                "node. "
-                                "SafeKit derives it from the module's number; here it is 8888 unless set."},
+                                "node. SafeKit derives it from the module's number; here it is 8888 unless set."},
     AttributeRow{.element = "heart", .name = "pulse", .type = Type::duration, .fallback = "700", .unit = "ms",
                  .minimum = 1, .maximum = 60'000, .description = "Period of the heartbeats."},
     AttributeRow{.element = "heart", .name = "timeout", .type = Type::duration, .fallback = "30000", .unit = "ms",
@@ -142,16 +139,14 @@ constexpr std::array attributes{
                  .description = "Reacts when the address vanishes from the interface."},
     AttributeRow{.element = "virtual_addr", .name = "netmask", .type = Type::netmask,
                  .description = "Netmask of an IPv4 address, as 255.255.255.0 or 24; unless set, that of the "
-                                "interface's "
-                                "network."},
+                                "interface's network."},
     AttributeRow{.element = "virtual_addr", .name = "connections", .type = Type::choice, .fallback = "off",
                  .allowed = "on|off", .standing = default_only, .note = "counting connections is not built",
                  .description = "SafeKit's count of connections to the address."},
     AttributeRow{.element = "errd", .name = "polltimer", .type = Type::duration, .fallback = "30", .unit = "s",
                  .minimum = 1, .maximum = 3600,
                  .description = "Upper bound for noticing what the kernel does not report at once. The death of a "
-                                "watched "
-                                "process is noticed without waiting for it."},
+                                "watched process is noticed without waiting for it."},
     AttributeRow{.element = "splitbrain", .name = "ident", .type = Type::label, .is_required = true,
                  .description = "Name of the witness in status and log."},
     AttributeRow{.element = "splitbrain", .name = "exec", .type = Type::choice, .fallback = "ping",
@@ -226,8 +221,7 @@ constexpr std::array attributes{
                  .standing = ignored, .note = "the directory is never renamed here",
                  .description = "Suffix of the renamed directory."},
     AttributeRow{.element = "rfs", .name = "packetsize", .type = Type::integer, .unit = "bytes", .minimum = 1024,
-                 .maximum = 67'108'864,
-                 .standing = ignored, .note = "the application's own writes travel as they are",
+                 .maximum = 67'108'864, .standing = ignored, .note = "the application's own writes travel as they are",
                  .description = "Packet size of the replication."},
     AttributeRow{.element = "rfs", .name = "reipacketsize", .type = Type::integer, .fallback = "8388608",
                  .unit = "bytes", .minimum = 4096, .maximum = 67'108'864,
@@ -286,8 +280,7 @@ constexpr std::array attributes{
                  .minimum = 1, .maximum = script_limit_max_s, .standing = stored,
                  .description = "Pause between null requests."},
     AttributeRow{.element = "rfs", .name = "nfsbox_options", .type = Type::choice, .fallback = "cross",
-                 .allowed = "cross|nocross",
-                 .standing = ignored, .note = "it belongs to Windows",
+                 .allowed = "cross|nocross", .standing = ignored, .note = "it belongs to Windows",
                  .description = "Windows: follow or copy mount points."},
     AttributeRow{.element = "rfs", .name = "scripts", .type = Type::choice, .fallback = "off", .allowed = "on|off",
                  .standing = stored, .description = "Call the `_rfs_*` scripts."},
@@ -320,6 +313,45 @@ constexpr std::array attributes{
                  .description = "POSIX extended regular expression, searched in the path relative to `dir`, as "
                                 "`\\.(pid|sock|err)$`. With a leading `!` only files that match are replicated, and "
                                 "every folder. A file that any `<notreplicated>` takes out is out."},
+    AttributeRow{.element = "mysqlreplication", .name = "accounts", .type = Type::path,
+                 .fallback = "/etc/clusteragent/mysql-accounts",
+                 .description = "Names and passwords of the agent's two accounts, mode 0600, owned by root, the same "
+                                "on both nodes; `clusteragent mysql init` makes it."},
+    AttributeRow{.element = "mysqlreplication", .name = "socket", .type = Type::path,
+                 .fallback = "/run/mysqld/mysqld.sock", .description = "The server's local socket."},
+    AttributeRow{.element = "mysqlreplication", .name = "port", .type = Type::integer, .fallback = "3306", .minimum = 1,
+                 .maximum = 65535, .description = "The server's TCP port, the same on both nodes."},
+    AttributeRow{.element = "mysqlreplication", .name = "lan", .type = Type::label,
+                 .description = "The `<lan>` of cluster.xml over which the servers replicate. Unless set: that of "
+                                "`<heartbeat ident=\"flow\">`, else of the first `<heartbeat>`."},
+    AttributeRow{.element = "mysqlreplication", .name = "datadir", .type = Type::path, .fallback = "/var/lib/mysql",
+                 .standing = stored, .description = "The server's data directory: replaced by a new copy."},
+    AttributeRow{.element = "mysqlreplication", .name = "semisync", .type = Type::choice, .fallback = "on",
+                 .allowed = "on|off",
+                 .description = "`on`: a commit is answered when the standby has received it. `off`: at once, and what "
+                                "the standby has not received yet is lost with the primary."},
+    AttributeRow{.element = "mysqlreplication", .name = "errant", .type = Type::choice, .fallback = "ask",
+                 .allowed = "ask|provision", .standing = stored,
+                 .description = "When a node comes back with transactions that the primary has not, they are saved to "
+                                "a file. `ask`: an operator decides. `provision`: the primary's data replace them."},
+    AttributeRow{.element = "mysqlreplication", .name = "drain_timeout", .type = Type::duration, .fallback = "60",
+                 .unit = "s", .minimum = 1, .maximum = script_limit_max_s,
+                 .description = "A standby that needs longer to apply what it has received does not become primary."},
+    AttributeRow{.element = "mysqlreplication", .name = "switch_timeout", .type = Type::duration, .fallback = "10",
+                 .unit = "s", .minimum = 1, .maximum = script_limit_max_s,
+                 .description = "A server that needs longer for a step of a change of role has failed."},
+    AttributeRow{.element = "mysqlreplication", .name = "lag_limit", .type = Type::duration, .fallback = "10000",
+                 .unit = "ms", .minimum = 1, .maximum = 86'400'000, .standing = stored,
+                 .description = "A standby that is further behind raises an alarm."},
+    AttributeRow{.element = "mysqlreplication", .name = "binlog_limit", .type = Type::integer, .fallback = "10000",
+                 .unit = "MB", .maximum = 100'000'000, .standing = stored,
+                 .description = "Binary logs that take more room raise an alarm; 0: however much they take."},
+    AttributeRow{.element = "mysqlreplication", .name = "start_command", .type = Type::text,
+                 .fallback = "systemctl start mariadb", .standing = stored,
+                 .description = "Starts the server with its new data."},
+    AttributeRow{.element = "mysqlreplication", .name = "stop_command", .type = Type::text,
+                 .fallback = "systemctl stop mariadb", .standing = stored,
+                 .description = "Stops it before its data are replaced."},
     AttributeRow{.element = "user", .name = "nicestoptimeout", .type = Type::duration, .fallback = "300", .unit = "s",
                  .minimum = 1, .maximum = script_limit_max_s,
                  .description = "Limit of a stop script before it is called again with `force`."},

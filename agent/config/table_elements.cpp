@@ -101,6 +101,12 @@ constexpr std::array elements{
                               "node; read-only there like the rest. A file cannot be renamed or linked across that "
                               "border (`EXDEV`, as between two file systems; `mv` copies then). When its folder is "
                               "removed it goes as well."},
+    ElementRow{.name = "mysqlreplication",
+               .parent = "service",
+               .description =
+                   "Not in SafeKit. A MariaDB or MySQL server runs on each node, and the standby's gets what "
+                   "the primary's commits by their own replication, which the agent runs. Not together with "
+                   "`<rfs>`. docs/mysql-replication.md."},
     ElementRow{
         .name = "user", .parent = "service", .description = "Turns the module's scripts on. Without it none is run."},
     ElementRow{.name = "var",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "agent/control/render_mysql.hpp"
 #include "agent/control/render_parts.hpp"
 
 namespace clusteragent::control {
@@ -148,6 +149,12 @@ void append_salvaged(std::vector<Row>& rows, const Screen& screen) {
 }
 
 void append_about_data(std::vector<Row>& rows, const Screen& screen) {
+  if (const Json& own = part(screen.own, "replication"); is_of_mysql(own)) {
+    static const Json nothing;
+    for (Row& row : mysql_rows(own, is_report_current(screen) ? part(screen.report, "replication") : nothing))
+      rows.push_back(std::move(row));
+    return;
+  }
   add_row(rows, screen, "replication", replication_cell);
   add_row(rows, screen, "replication", replicated_directories_cell, "mirrored");
   append_verified(rows, screen);

@@ -56,6 +56,8 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   // agent_data.cpp
   Status open_data();
+  Result<data::EngineProgram> filesync_program() const;
+  Result<data::EngineProgram> mysql_program() const;
   core::ProviderPort& provider();
   std::vector<data::EngineKey> data_keys() const;
   void add_data_status(control::Json& status) const;
@@ -103,7 +105,7 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   std::unique_ptr<transport::HeartbeatTransport> transport_;
   std::unique_ptr<witness::ThirdVoter> witness_;  // null: the module has none
   std::unique_ptr<witness::PingClient> ping_;     // null: no ping targets
-  std::unique_ptr<data::FilesyncProvider> data_;  // null: nothing mirrors the data
+  std::unique_ptr<data::EngineProvider> data_;    // null: nothing mirrors the data
   std::unique_ptr<vip::VirtualIp> vip_;
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;

@@ -1,4 +1,4 @@
-// What mirrors the module's data: file replication, where the module has <rfs>.
+// What mirrors the module's data: file replication (<rfs>), or the servers' own (<mysqlreplication>).
 #include "agent/daemon/agent.hpp"
 
 #include <algorithm>
@@ -41,8 +41,7 @@ std::vector<data::EngineKey> Agent::data_keys() const {
   return keys;
 }
 
-Status Agent::open_data() {
-  if (!setup_.config.rfs) return success();
+Result<data::EngineProgram> Agent::filesync_program() const {
   const config::RfsConfig& rfs = *setup_.config.rfs;
   data::EngineOptions options;
   options.module = setup_.module;
@@ -74,8 +73,44 @@ Status Agent::open_data() {
     options.own_addresses.push_back(local->text());
     options.peer_addresses.push_back(peer->text());
   }
-  auto opened = data::FilesyncProvider::open(io_, std::move(options), agent_binary_,
-                                             [this](core::Event event) { deliver(std::move(event)); });
+  return data::filesync_program(options, agent_binary_);
+}
+
+Result<data::EngineProgram> Agent::mysql_program() const {
+  const config::MysqlReplicationConfig& mysql = *setup_.config.mysql;
+  data::MysqlOptions options;
+  options.module = setup_.module;
+  options.node = setup_.node_name();
+  options.state_path = setup_.paths.var_dir(setup_.module) + "/mysql";
+  options.port = mysql.port;
+  options.socket = mysql.socket;
+  options.accounts_file = mysql.accounts_file;
+  options.data_directory = mysql.data_directory;
+  options.start_command = mysql.start_command;
+  options.stop_command = mysql.stop_command;
+  options.has_semi_sync = mysql.has_semi_sync;
+  options.provisions_errant = mysql.errant == config::ErrantReaction::provision;
+  options.drain_limit = mysql.drain_limit;
+  options.switch_limit = mysql.switch_limit;
+  options.lag_limit = mysql.lag_limit;
+  options.binlog_bytes_max = mysql.binlog_bytes_max;
+  // One network only: two names for a primary would be two replications to the standby.
+  const config::HeartbeatPath path = config::replication_paths(setup_.config, setup_.cluster, setup_.self).front();
+  const auto local = resolve(path.local);
+  if (!local) return local.error();
+  const auto peer = resolve(path.peer);
+  if (!peer) return peer.error();
+  options.own_address = local->text();
+  options.peer_address = peer->text();
+  return data::mysql_program(options, agent_binary_);
+}
+
+Status Agent::open_data() {
+  if (!setup_.config.mirrors_data()) return success();
+  auto program = setup_.config.rfs ? filesync_program() : mysql_program();
+  if (!program) return program.error();
+  auto opened =
+      data::EngineProvider::open(io_, std::move(*program), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   data_ = std::move(*opened);
   permit_.add({[](const core::SetPermit&) {}, [this] { data_->give_up(); }});
@@ -83,7 +118,7 @@ Status Agent::open_data() {
 }
 
 void Agent::verify_data(RequestId request, const control::VerifyRequest& wanted) {
-  if (!data_) return control_->reply({request, false, "the module has no <rfs>: nothing is replicated"});
+  if (!setup_.config.rfs) return control_->reply({request, false, "the module has no <rfs>: no directory is mirrored"});
   const std::string who = wanted.asked_by.empty() ? "root" : wanted.asked_by;
   data_->verify(wanted.repairs, [this, request, who, repairs = wanted.repairs](const Status& begun) {
     if (begun) {
@@ -97,7 +132,7 @@ void Agent::verify_data(RequestId request, const control::VerifyRequest& wanted)
 }
 
 void Agent::verify_by_schedule(Instant now) {
-  if (!data_ || !setup_.config.rfs->verify_at || now < next_schedule_) return;
+  if (!setup_.config.rfs || !setup_.config.rfs->verify_at || now < next_schedule_) return;
   next_schedule_ = now + schedule_interval;
   if (data_->progress().value("state", "") != "up to date") return;
   const std::time_t wall = std::time(nullptr);
@@ -117,6 +152,7 @@ void Agent::verify_by_schedule(Instant now) {
 void Agent::add_data_status(control::Json& status) const {
   if (!data_) return;
   control::Json& replication = status["replication"] = data_->progress();
+  if (setup_.config.mysql) replication["engine"] = "mysql";
   if (!replication.is_object()) return;
   // Wall clock, because it is kept over restarts; readers get an age.
   if (const auto verified = replication.find("verify"); verified != replication.end()) {

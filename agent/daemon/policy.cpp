@@ -17,7 +17,7 @@ core::Policy make_policy(const config::ModuleConfig& module, const config::Clust
   policy.has_vip = module.has_virtual_address();
   policy.asks_ping = module.splitbrain.ping.has_value();
   policy.has_witness = module.splitbrain.has_third_voter();
-  policy.mirrors_data = module.rfs.has_value();
+  policy.mirrors_data = module.mirrors_data();
   policy.config_hash = config::effective_hash(module, cluster);
   policy.incarnation = incarnation;
   policy.jitter_seed = incarnation.value();

@@ -16,9 +16,13 @@ std::string directories_text(const EngineOptions& options) {
   return text;
 }
 
+Json to_json(const std::vector<EngineKey>& keys) {
+  Json all = Json::array();
+  for (const EngineKey& each : keys) all.push_back({{"identity", each.identity}, {"key", each.key}});
+  return all;
+}
+
 Json to_json(const EngineOptions& options) {
-  Json keys = Json::array();
-  for (const EngineKey& each : options.keys) keys.push_back({{"identity", each.identity}, {"key", each.key}});
   Json directories = Json::array();
   for (const EngineDirectory& each : options.directories) {
     Json excluded = Json::array();
@@ -34,7 +38,7 @@ Json to_json(const EngineOptions& options) {
           {"own_addresses", options.own_addresses},
           {"peer_addresses", options.peer_addresses},
           {"port", options.port},
-          {"keys", std::move(keys)},
+          {"keys", to_json(options.keys)},
           {"salvage_bytes_max", options.salvage_bytes_max},
           {"has_acl", options.has_acl},
           {"acknowledges_on_disk", options.acknowledges_on_disk},

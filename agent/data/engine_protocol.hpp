@@ -56,6 +56,7 @@ struct EngineOptions {
 /// The directories as a sentence has them; two nodes with the same text mirror the same.
 std::string directories_text(const EngineOptions& options);
 Json to_json(const EngineOptions& options);
+Json to_json(const std::vector<EngineKey>& keys);
 /// Asserts: what the agent wrote is well formed.
 EngineOptions engine_options(const Json& json);
 std::vector<EngineKey> engine_keys(const Json& json);

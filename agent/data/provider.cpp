@@ -21,7 +21,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr const char* process_name = "filesync";
 constexpr const char* engine_died = "the replication engine died";
 // One that dies at once again and again is given time; one that answered has proved itself.
 constexpr std::chrono::milliseconds respawn_pause_min{50};
@@ -33,7 +32,7 @@ constexpr std::chrono::seconds complaint_pause_min{1};
 constexpr std::chrono::seconds complaint_pause_max{30};
 
 /// The child has the socket where it looks for it, default signals, no blocked ones, and a session of its own.
-Result<pid_t> start_process(const std::string& executable, int descriptor) {
+Result<pid_t> start_process(const EngineProgram& program, int descriptor) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   ::posix_spawn_file_actions_init(&actions);
@@ -46,17 +45,18 @@ Result<pid_t> start_process(const std::string& executable, int descriptor) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  // The agent and its engine are told apart in a list of processes.
-  std::string name = "clusteragent-filesync";
-  std::string verb = process_name;
-  const std::array<char*, 3> arguments{name.data(), verb.data(), nullptr};
+  std::vector<std::string> words = program.arguments;
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   pid_t process = -1;
-  const int code = ::posix_spawn(&process, executable.c_str(), &actions, &attributes, arguments.data(), environ);
+  const int code =
+      ::posix_spawn(&process, program.executable.c_str(), &actions, &attributes, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   if (code != 0) {
     return Error{ErrorCode::system,
-                 fmt::format("cannot start the replication engine {}: {}", executable, std::strerror(code))};
+                 fmt::format("cannot start the replication engine {}: {}", program.executable, std::strerror(code))};
   }
   return process;
 }
@@ -68,10 +68,9 @@ log::Level level_of(const std::string& letter) {
 }  // namespace
 
 // Shared with the handlers on the io_context, which may still come after the provider went.
-struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
-  Impl(asio::io_context& context, EngineOptions wanted, std::string program, core::EventSink to)
-      : options{std::move(wanted)},
-        executable{std::move(program)},
+struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
+  Impl(asio::io_context& context, EngineProgram wanted, core::EventSink to)
+      : program{std::move(wanted)},
         sink{std::move(to)},
         io{context},
         socket{context},
@@ -82,6 +81,8 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   void listen();
   void hear();
   void handle(const Json& message);
+  void refuse(const std::exception& error);
+  Epoch epoch_of(const Json& said) const;
   void lost();
   void send(const Json& message);
   void ask(const Json& message, Token token);
@@ -90,8 +91,7 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   void finish(Token token, bool is_success, const std::string& detail);
   void close();
 
-  EngineOptions options;
-  const std::string executable;
+  EngineProgram program;
   core::EventSink sink;
   asio::io_context& io;
   asio::posix::stream_descriptor socket;
@@ -112,12 +112,12 @@ struct FilesyncProvider::Impl : std::enable_shared_from_this<Impl> {
   std::vector<char> message = std::vector<char>(message_bytes_max);
 };
 
-Status FilesyncProvider::Impl::start() {
+Status EngineProvider::Impl::start() {
   std::array<int, 2> pair{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     return Error{ErrorCode::system, fmt::format("cannot make the engine's socket: {}", std::strerror(errno))};
   }
-  const auto started = start_process(executable, pair[1]);
+  const auto started = start_process(program, pair[1]);
   ::close(pair[1]);
   if (!started) {
     ::close(pair[0]);
@@ -126,56 +126,69 @@ Status FilesyncProvider::Impl::start() {
   process = *started;
   socket.assign(pair[0]);
   listen();
-  send(to_json(options));
+  send(program.configuration);
   for (const Json& each : std::exchange(unsent, {})) send(each);
   return success();
 }
 
-void FilesyncProvider::Impl::listen() {
+void EngineProvider::Impl::listen() {
   socket.async_wait(asio::posix::stream_descriptor::wait_read,
                     [self = shared_from_this()](const boost::system::error_code& error) {
                       if (!error && !self->is_closed) self->hear();
                     });
 }
 
-void FilesyncProvider::Impl::hear() {
+void EngineProvider::Impl::hear() {
   const ssize_t size = ::recv(socket.native_handle(), message.data(), message.size(), MSG_DONTWAIT);
   if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) return lost();
-  if (size > 0) handle(Json::parse(message.data(), message.data() + size));
+  try {
+    if (size > 0) handle(Json::parse(message.data(), message.data() + size));
+  } catch (const Json::exception& error) {
+    refuse(error);
+  }
   if (!is_closed) listen();
 }
 
-void FilesyncProvider::Impl::handle(const Json& said) {
+void EngineProvider::Impl::refuse(const std::exception& error) {
+  // Nothing else that it says can be trusted; its end is heard as that of any other.
+  log::critical(program.component, "the replication engine said what nobody understands and is ended: {}",
+                error.what());
+  ::kill(process, SIGKILL);
+}
+
+void EngineProvider::Impl::handle(const Json& said) {
   const std::string what = said.at("is");
   if (what == "finished")
     finish(Token{said.at("token").get<std::uint64_t>()}, said.at("ok"), said.at("detail"));
   else if (what == "synced")
-    sink(core::ProviderSynced{epoch});
+    sink(core::ProviderSynced{epoch_of(said)});
   else if (what == "behind")
-    sink(core::ProviderBehind{epoch, said.at("reason")});
+    sink(core::ProviderBehind{epoch_of(said), said.at("reason")});
   else if (what == "note")
-    log::write(level_of(said.at("level")), "rfs", said.at("text").get<std::string>());
+    log::write(level_of(said.at("level")), program.component, said.at("text").get<std::string>());
   else if (what == "progress")
     progress = said.at("status");
 }
 
-void FilesyncProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
+Epoch EngineProvider::Impl::epoch_of(const Json& said) const {
+  const auto found = said.find("epoch");
+  return found == said.end() ? epoch : Epoch{found->get<std::uint64_t>()};
+}
+
+void EngineProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
   if (const auto own = asked.extract(token.value()); !own.empty())
     return own.mapped()(is_success ? success() : Status{Error{ErrorCode::refused, detail}});
   if (owed.erase(token) == 0) return;
   if (is_success) respawn_pause = respawn_pause_min;
-  if (!is_success) log::critical("rfs", "{}", detail);
+  if (!is_success) log::critical(program.component, "{}", detail);
   sink(core::ActionFinished{token, is_success ? core::Outcome::success : core::Outcome::failure, detail});
 }
 
-void FilesyncProvider::Impl::lost() {
+void EngineProvider::Impl::lost() {
   boost::system::error_code ignored;
   socket.close(ignored);
-  std::vector<std::string> paths;
-  for (const EngineDirectory& each : options.directories) paths.push_back(each.path);
-  log::critical("rfs", "{}; what the application tries on {} fails until it is started again", engine_died,
-                fmt::join(paths, ", "));
-  progress = {{"state", "engine died"}, {"directories", paths}};
+  log::critical(program.component, "{}; {}", engine_died, program.without);
+  progress = program.progress_without;
   unsent.clear();
   for (const auto& [number, answer] : std::exchange(asked, {})) answer(Error{ErrorCode::refused, engine_died});
   for (const Token token : std::set<Token>{owed}) finish(token, false, engine_died);
@@ -187,8 +200,8 @@ void FilesyncProvider::Impl::lost() {
   start_again();
 }
 
-void FilesyncProvider::Impl::complain() {
-  sink(core::ProcessFailed{process_name, core::FailureAction::stopstart, engine_died});
+void EngineProvider::Impl::complain() {
+  sink(core::ProcessFailed{program.name, core::FailureAction::stopstart, engine_died});
   complaint.expires_after(complaint_pause);
   complaint_pause = std::min(2 * complaint_pause, complaint_pause_max);
   complaint.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
@@ -196,7 +209,7 @@ void FilesyncProvider::Impl::complain() {
   });
 }
 
-void FilesyncProvider::Impl::start_again() {
+void EngineProvider::Impl::start_again() {
   respawn.expires_after(respawn_pause);
   respawn_pause = std::min(2 * respawn_pause, respawn_pause_max);
   respawn.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
@@ -204,30 +217,30 @@ void FilesyncProvider::Impl::start_again() {
     int how = 0;
     // Its socket closes a moment before it can be reaped.
     if (::waitpid(self->process, &how, WNOHANG) == self->process && WIFSIGNALED(how))
-      log::critical("rfs", "the former replication engine was ended by signal {}", WTERMSIG(how));
+      log::critical(self->program.component, "the former replication engine was ended by signal {}", WTERMSIG(how));
     const Status started = self->start();
     if (started) return;
-    log::critical("rfs", "{}", started.error().message);
+    log::critical(self->program.component, "{}", started.error().message);
     self->unsent.clear();
     for (const Token token : std::set<Token>{self->owed}) self->finish(token, false, started.error().message);
     self->start_again();
   });
 }
 
-void FilesyncProvider::Impl::send(const Json& said) {
+void EngineProvider::Impl::send(const Json& said) {
   const std::string text = said.dump(-1, ' ', false, Json::error_handler_t::replace);
   // The engine reads between its tasks and gets few messages; a full socket means that it hangs, and it is ended.
   if (::send(socket.native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN)
     ::kill(process, SIGKILL);
 }
 
-void FilesyncProvider::Impl::ask(const Json& said, Token token) {
+void EngineProvider::Impl::ask(const Json& said, Token token) {
   owed.insert(token);
   // The next engine is asked: it is on its way.
   socket.is_open() ? send(said) : unsent.push_back(said);
 }
 
-void FilesyncProvider::Impl::close() {
+void EngineProvider::Impl::close() {
   is_closed = true;
   respawn.cancel();
   complaint.cancel();
@@ -235,20 +248,20 @@ void FilesyncProvider::Impl::close() {
   socket.close(ignored);
 }
 
-FilesyncProvider::FilesyncProvider(std::shared_ptr<Impl> impl) : impl_{std::move(impl)} {}
+EngineProvider::EngineProvider(std::shared_ptr<Impl> impl) : impl_{std::move(impl)} {}
 
-FilesyncProvider::~FilesyncProvider() {
+EngineProvider::~EngineProvider() {
   impl_->close();
 }
 
-Result<std::unique_ptr<FilesyncProvider>> FilesyncProvider::open(asio::io_context& io, EngineOptions options,
-                                                                 std::string executable, core::EventSink sink) {
-  auto impl = std::make_shared<Impl>(io, std::move(options), std::move(executable), std::move(sink));
+Result<std::unique_ptr<EngineProvider>> EngineProvider::open(asio::io_context& io, EngineProgram program,
+                                                             core::EventSink sink) {
+  auto impl = std::make_shared<Impl>(io, std::move(program), std::move(sink));
   if (const Status started = impl->start(); !started) return started.error();
-  return std::unique_ptr<FilesyncProvider>{new FilesyncProvider{std::move(impl)}};
+  return std::unique_ptr<EngineProvider>{new EngineProvider{std::move(impl)}};
 }
 
-void FilesyncProvider::lead(const core::LeadData& wanted) {
+void EngineProvider::lead(const core::LeadData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
   impl_->ask(
@@ -256,7 +269,7 @@ void FilesyncProvider::lead(const core::LeadData& wanted) {
       wanted.token);
 }
 
-void FilesyncProvider::follow(const core::FollowData& wanted) {
+void EngineProvider::follow(const core::FollowData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
   impl_->ask({{"do", "follow"},
@@ -266,15 +279,15 @@ void FilesyncProvider::follow(const core::FollowData& wanted) {
              wanted.token);
 }
 
-void FilesyncProvider::allow_solo(const core::AllowSolo&) {
+void EngineProvider::allow_solo(const core::AllowSolo&) {
   if (impl_->socket.is_open()) impl_->send({{"do", "allow_solo"}});
 }
 
-void FilesyncProvider::give_up() {
+void EngineProvider::give_up() {
   if (impl_->socket.is_open()) impl_->send({{"do", "give_up"}});
 }
 
-void FilesyncProvider::release(const core::ReleaseData& wanted) {
+void EngineProvider::release(const core::ReleaseData& wanted) {
   impl_->is_engaged = impl_->is_missed = false;
   impl_->complaint.cancel();
   if (impl_->socket.is_open()) return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token);
@@ -283,7 +296,7 @@ void FilesyncProvider::release(const core::ReleaseData& wanted) {
   asio::post(impl_->io, [impl = impl_, token = wanted.token] { impl->finish(token, true, ""); });
 }
 
-void FilesyncProvider::verify(bool repairs, std::function<void(const Status&)> answer) {
+void EngineProvider::verify(bool repairs, std::function<void(const Status&)> answer) {
   if (!impl_->socket.is_open())
     return answer(Error{ErrorCode::refused, "the replication engine died and is being started again"});
   const std::uint64_t number = impl_->next_asked++;
@@ -291,16 +304,16 @@ void FilesyncProvider::verify(bool repairs, std::function<void(const Status&)> a
   impl_->send({{"do", "verify"}, {"token", number}, {"repair", repairs}});
 }
 
-void FilesyncProvider::set_keys(std::vector<EngineKey> keys) {
-  impl_->options.keys = std::move(keys);
-  if (impl_->socket.is_open()) impl_->send({{"do", "keys"}, {"keys", to_json(impl_->options).at("keys")}});
+void EngineProvider::set_keys(const std::vector<EngineKey>& keys) {
+  const Json& known = impl_->program.configuration["keys"] = to_json(keys);
+  if (impl_->socket.is_open()) impl_->send({{"do", "keys"}, {"keys", known}});
 }
 
-const Json& FilesyncProvider::progress() const {
+const Json& EngineProvider::progress() const {
   return impl_->progress;
 }
 
-int FilesyncProvider::process() const {
+int EngineProvider::process() const {
   return impl_->process;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// FilesyncProvider: the agent's side of file replication: starts the engine process, passes on what the core wants of
-// it, and posts what it says. Implements core::ProviderPort.
+// EngineProvider: the agent's side of what mirrors the data: starts the engine process, passes on what the core wants
+// of it, and posts what it says. Which engine it is, EngineProgram says. Implements core::ProviderPort.
 //
 // Ownership: the daemon owns it; the io_context must outlive it. Threads: the decision thread only; no method waits.
 // Events come from the io_context, never from inside a method.
@@ -13,18 +13,17 @@
 
 #include "agent/base/result.hpp"
 #include "agent/core/ports.hpp"
-#include "agent/data/engine_protocol.hpp"
+#include "agent/data/engine_program.hpp"
 #include "agent/platform/asio.hpp"
 
 namespace clusteragent::data {
 
-class FilesyncProvider : public core::ProviderPort {
+class EngineProvider : public core::ProviderPort {
  public:
-  /// `executable`: of this program, which is the engine's as well.
-  static Result<std::unique_ptr<FilesyncProvider>> open(boost::asio::io_context& io, EngineOptions options,
-                                                        std::string executable, core::EventSink sink);
+  static Result<std::unique_ptr<EngineProvider>> open(boost::asio::io_context& io, EngineProgram program,
+                                                      core::EventSink sink);
   /// The engine sees it and ends.
-  ~FilesyncProvider() override;
+  ~EngineProvider() override;
 
   void lead(const core::LeadData& wanted) override;
   void follow(const core::FollowData& wanted) override;
@@ -34,11 +33,11 @@ class FilesyncProvider : public core::ProviderPort {
   /// The role is lost for good; the application still runs and is about to be stopped.
   void give_up();
 
-  /// Asks for a verification; `answer` says whether it has begun, later and once.
+  /// Asks for a verification (file replication); `answer` says whether it has begun, later and once.
   void verify(bool repairs, std::function<void(const Status&)> answer);
 
-  /// For connections from now on.
-  void set_keys(std::vector<EngineKey> keys);
+  /// For connections from now on; of an engine that has keys (file replication).
+  void set_keys(const std::vector<EngineKey>& keys);
 
   /// What the engine said last, for `status`.
   const Json& progress() const;
@@ -46,7 +45,7 @@ class FilesyncProvider : public core::ProviderPort {
 
  private:
   struct Impl;
-  explicit FilesyncProvider(std::shared_ptr<Impl> impl);
+  explicit EngineProvider(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
 

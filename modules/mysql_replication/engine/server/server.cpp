@@ -1,0 +1,145 @@
+#include "modules/mysql_replication/engine/server/server.hpp"
+
+#include <fmt/format.h>
+
+namespace clusteragent::mysql {
+namespace {
+
+constexpr unsigned no_such_thread = 1094;
+
+}  // namespace
+
+Status Server::connect() {
+  if (connection_) return success();
+  is_absent_ = false;
+  auto opened = Connection::open(target_);
+  if (!opened) {
+    is_absent_ = Connection::is_absent(opened.error());
+    return opened.error();
+  }
+  // It may be another server than before: upgraded, or restored.
+  const auto version = opened->query("SELECT @@version AS version");
+  if (!version) return version.error();
+  auto dialect = dialect_of(version->empty() ? std::string{} : text_of(version->front(), "version"));
+  if (!dialect) return dialect.error();
+  dialect_ = std::move(*dialect);
+  connection_ = std::move(*opened);
+  return success();
+}
+
+Result<View> Server::ask(bool wants_purged) {
+  const auto state = connection_->query(dialect_->state_query());
+  if (!state) return state.error();
+  const auto replica = connection_->query(dialect_->replica_query());
+  if (!replica) return replica.error();
+  const auto status = connection_->query(dialect_->status_query());
+  if (!status) return status.error();
+  auto read = dialect_->state(*state, *replica, *status);
+  if (!read) return read.error();
+  View view;
+  view.state = std::move(*read);
+  if (!wants_purged) return view;
+  Rows logs;
+  if (const std::string question = dialect_->oldest_log_query(); !question.empty()) {
+    auto answer = connection_->query(question);
+    if (!answer) return answer.error();
+    logs = std::move(*answer);
+  }
+  const auto oldest = connection_->query(dialect_->purged_query(logs));
+  if (!oldest) return oldest.error();
+  auto purged = dialect_->purged(*oldest);
+  if (!purged) return purged.error();
+  view.purged = std::move(*purged);
+  return view;
+}
+
+View Server::look(bool wants_purged) {
+  View view;
+  const LookNumber number = ++looks_;
+  const bool was_connected = connection_.has_value();
+  Status connected = connect();
+  if (connected) {
+    auto asked = ask(wants_purged);
+    if (!asked && was_connected && connection_->is_lost()) {
+      // The server restarted, or ended an idle connection: that is known only now.
+      connection_.reset();
+      connected = connect();
+      if (connected) asked = ask(wants_purged);
+    }
+    if (connected && asked) {
+      view = std::move(*asked);
+      view.is_reachable = true;
+    } else {
+      view.problem = connected ? asked.error().message : connected.error().message;
+      connection_.reset();
+    }
+  } else {
+    view.problem = connected.error().message;
+  }
+  view.look = number;
+  return view;
+}
+
+Status Server::execute(const std::vector<std::string>& statements) {
+  for (const std::string& each : statements) {
+    const auto done = connection_->query(each);
+    if (done) continue;
+    if (connection_->is_lost()) connection_.reset();
+    return done.error();
+  }
+  return success();
+}
+
+Status Server::kill_clients() {
+  const auto all = connection_->query(
+      "SELECT ID AS id, USER AS user, COMMAND AS command FROM "
+      "information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()");
+  if (!all) return all.error();
+  for (const Row& row : *all) {
+    const std::string user = text_of(row, "user");
+    const std::string command = text_of(row, "command");
+    const bool is_own = user == target_.accounts.agent.user || user == target_.accounts.replication.user;
+    if (is_own || user == "system user" || user == "event_scheduler" || command == "Daemon" ||
+        command.starts_with("Binlog Dump"))
+      continue;
+    const auto killed = connection_->query("KILL CONNECTION " + text_of(row, "id"));
+    if (!killed && connection_->error_number() != no_such_thread) return killed.error();
+  }
+  return success();
+}
+
+Status Server::carry_out(Step step, const Source& source, const ServerState& own) {
+  // On the connection that was looked through, and on no other: a server that restarted in between has forgotten that
+  // its commits were to wait.
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  switch (step) {
+    case Step::none:
+      return success();
+    case Step::fence: {
+      Status fenced = execute(dialect_->make_read_only());
+      if (!connection_) return fenced;
+      // What held it up is a commit that waits, which ends with its connection and was not answered.
+      const Status killed = kill_clients();
+      return fenced ? killed : fenced;
+    }
+    case Step::semi_sync_on:
+      return execute(dialect_->semi_sync_on());
+    case Step::semi_sync_off:
+      return execute(dialect_->semi_sync_off());
+    case Step::stop_receiver:
+      return execute(dialect_->stop_receiver());
+    case Step::start_receiver:
+      return execute(dialect_->start_receiver());
+    case Step::start_applier:
+      return execute(dialect_->start_replica());
+    case Step::forget_source:
+      return execute(dialect_->forget_source());
+    case Step::make_writable:
+      return execute(dialect_->make_writable());
+    case Step::follow_peer:
+      return execute(dialect_->follow(source, own));
+  }
+  return success();
+}
+
+}  // namespace clusteragent::mysql

@@ -201,6 +201,14 @@ class Return(unittest.TestCase):
             engines[0].wait_progress(lambda now: now.get("state") == "errant transactions", "state")
             self.assertIsNone(servers[0].column("Master_Host"))
             self.assertFalse(servers[0].is_writable())
+            engines[0].wait_progress(lambda now: "rescue" in now, "rescue file")
+            path = engines[0].progress["rescue"]
+            self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+            # The ghost is in it, and nothing that the primary has.
+            self.assertEqual(1, text.count("### INSERT INTO `load_test`.`t`"))
+            self.assertIn(str(ghost.asked[-1]), text)
 
 
 class Accounts(unittest.TestCase):

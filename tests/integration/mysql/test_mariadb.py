@@ -69,12 +69,21 @@ class Roles(unittest.TestCase):
             finally:
                 load.end()
 
-    def test_a_server_that_restarts_gets_its_role_again(self):
+    def test_a_primary_alone_that_restarts_gets_its_role_again_and_lost_nothing(self):
         with pair() as (servers, engines):
             engines[0].lead(solo=True)
-            servers[0].kill()
-            servers[0].start()
-            self.assertTrue(soon(servers[0].is_writable))
+            make_table(servers[0])
+            load = Load(clients=6).on(servers[0])
+            try:
+                self.assertTrue(soon(lambda: len(load.acknowledged) > 300))
+                servers[0].kill()
+                before = set(load.acknowledged)
+                servers[0].start()
+                self.assertTrue(soon(servers[0].is_writable))
+                self.assertTrue(soon(lambda: len(load.acknowledged) > len(before) + 20))
+            finally:
+                load.end()
+            self.assertEqual(set(), set(load.acknowledged) - servers[0].rows())
 
     def test_the_end_of_the_agent_makes_it_read_only(self):
         with pair() as (servers, engines):

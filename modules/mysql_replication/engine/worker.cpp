@@ -171,6 +171,7 @@ bool Worker::act_once() {
   if (plan_.verdict == Verdict::wait && role_ == Role::primary && !drain_since_) drain_since_ = Clock::now();
   note_change(plan_);
   settle(plan_);
+  rescue();
   return false;
 }
 
@@ -224,6 +225,28 @@ void Worker::protect() {
   if (outcome.behind) tell_({{"is", "behind"}, {"reason", *outcome.behind}});
   if (outcome.is_synced) tell_({{"is", "synced"}});
   if (before != protection_->mode()) note('I', fmt::format("protection: {}", text_of(protection_->mode())));
+}
+
+void Worker::rescue() {
+  if (const auto ended = rescue_.poll()) {
+    if (*ended) rescue_path_ = **ended;
+    note('C',
+         *ended ? fmt::format("what only this server has was written to {}; it does not follow until somebody has "
+                              "decided: make its data anew from the primary, or keep them",
+                              **ended)
+                : fmt::format("what only this server has could not be written to a file: {}", ended->error().message));
+  }
+  if (plan_.verdict != Verdict::errant || rescue_.is_under_way() || server_.dialect() == nullptr) return;
+  const Gtids& own = own_.state.executed;
+  const Gtids& other = peer_.state.executed;
+  const std::string errant = own.beyond(other).text();
+  if (errant.empty() || errant == rescued_) return;
+  rescued_ = errant;
+  const auto logs = server_.log_files();
+  if (!logs) return note('C', "what only this server has could not be written to a file: " + logs.error().message);
+  const auto begun = rescue_.begin(options_.state_path + "/rescue", rescue_name(errant),
+                                   server_.dialect()->rescue_tool(own, other), *logs);
+  if (!begun) note('C', "what only this server has could not be written to a file: " + begun.error().message);
 }
 
 void Worker::answer(bool is_ok, const std::string& detail) {

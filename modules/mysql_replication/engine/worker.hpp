@@ -14,6 +14,7 @@
 
 #include "modules/mysql_replication/engine/options.hpp"
 #include "modules/mysql_replication/engine/plan/protection.hpp"
+#include "modules/mysql_replication/engine/server/rescue.hpp"
 #include "modules/mysql_replication/engine/server/watch.hpp"
 
 namespace clusteragent::mysql {
@@ -50,6 +51,8 @@ class Worker {
   bool carry_out(const Plan& plan);
   void settle(const Plan& plan);
   void protect();
+  /// What only this server has goes to a file.
+  void rescue();
   void answer(bool is_ok, const std::string& detail);
   void note(char level, const std::string& text);
   void note_change(const Plan& plan);
@@ -85,6 +88,9 @@ class Worker {
   Plan plan_;
   Following following_;
   std::string noted_;
+  Rescue rescue_;
+  std::string rescued_;      // what was dealt with, in this life
+  std::string rescue_path_;  // where it is
   Json told_;
 
   std::unique_ptr<Watch> watch_;

@@ -53,6 +53,7 @@ Json Worker::progress() const {
   now["state"] = role_ == Role::primary && protection_ ? mysql::text_of(protection_->mode())
                  : role_ == Role::standby              ? standby_state(plan_, own_, peer_endpoint_)
                                                        : "off";
+  if (!rescue_path_.empty()) now["rescue"] = rescue_path_;
   if (!plan_.reason.empty()) now["problem"] = plan_.reason;
   if (!own_.is_reachable) {
     now["server"] = "not reached";

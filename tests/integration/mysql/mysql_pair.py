@@ -56,9 +56,11 @@ class Server:
         os.makedirs(self.folder)
         shutil.chown(self.folder, "mysql")
         self.process = None
-        subprocess.run(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
-                        "--auth-root-authentication-method=normal", "--skip-test-db"], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        made = subprocess.run(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
+                               "--auth-root-authentication-method=normal", "--skip-test-db"], check=False,
+                              capture_output=True, text=True)
+        if made.returncode != 0:
+            raise AssertionError(f"mariadb-install-db of {node}: {made.stdout[-1500:]} {made.stderr[-1500:]}")
         self.start()
         self.sql(USERS)
 

@@ -69,12 +69,21 @@ class Roles(unittest.TestCase):
             finally:
                 load.end()
 
-    def test_a_server_that_restarts_gets_its_role_again(self):
+    def test_a_primary_alone_that_restarts_gets_its_role_again_and_lost_nothing(self):
         with pair() as (servers, engines):
             engines[0].lead(solo=True)
-            servers[0].kill()
-            servers[0].start()
-            self.assertTrue(soon(servers[0].is_writable))
+            make_table(servers[0])
+            load = Load(clients=6).on(servers[0])
+            try:
+                self.assertTrue(soon(lambda: len(load.acknowledged) > 300))
+                servers[0].kill()
+                before = set(load.acknowledged)
+                servers[0].start()
+                self.assertTrue(soon(servers[0].is_writable))
+                self.assertTrue(soon(lambda: len(load.acknowledged) > len(before) + 20))
+            finally:
+                load.end()
+            self.assertEqual(set(), set(load.acknowledged) - servers[0].rows())
 
     def test_the_end_of_the_agent_makes_it_read_only(self):
         with pair() as (servers, engines):
@@ -201,6 +210,14 @@ class Return(unittest.TestCase):
             engines[0].wait_progress(lambda now: now.get("state") == "errant transactions", "state")
             self.assertIsNone(servers[0].column("Master_Host"))
             self.assertFalse(servers[0].is_writable())
+            engines[0].wait_progress(lambda now: "rescue" in now, "rescue file")
+            path = engines[0].progress["rescue"]
+            self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+            # The ghost is in it, and nothing that the primary has.
+            self.assertEqual(1, text.count("### INSERT INTO `load_test`.`t`"))
+            self.assertIn(str(ghost.asked[-1]), text)
 
 
 class Accounts(unittest.TestCase):

@@ -53,6 +53,13 @@ TEST(GtidState, beyond_finds_what_the_other_never_had) {
   EXPECT_EQ(2U, state("0-1-52,0-9-54").count_beyond(state("0-1-52")));
 }
 
+TEST(GtidState, common_position_is_where_they_parted) {
+  // The new primary went on under numbers that the old one had given out as well.
+  EXPECT_EQ("0-2-60699", state("0-2-60699,0-1-60703").common_position(state("0-1-52289,0-2-60705")).text());
+  EXPECT_EQ("0-1-7", state("0-1-9").common_position(state("0-1-7,0-2-12")).text());
+  EXPECT_EQ("", state("0-1-9").common_position(state("0-2-12")).text());
+}
+
 TEST(GtidState, joins_and_takes_the_highest_of_a_domain) {
   EXPECT_EQ("0-1-5,0-2-7", state("0-1-5,0-2-3").joined(state("0-2-7")).text());
   EXPECT_EQ("0-2-7,1-1-1", state("0-1-5,0-2-7,1-1-1").position().text());

@@ -48,6 +48,9 @@ class Dialect {
   virtual std::string purged_query(const Rows& oldest_log) const = 0;
   virtual Result<Gtids> purged(const Rows& rows) const = 0;
 
+  /// Program and arguments that show what `own` has and `other` never had, of binary logs named behind them.
+  virtual std::vector<std::string> rescue_tool(const Gtids& own, const Gtids& other) const = 0;
+
   /// Blocks until the commits under way have ended, for at most a second a try.
   virtual std::vector<std::string> make_read_only() const = 0;
   virtual std::vector<std::string> make_writable() const = 0;

@@ -81,6 +81,13 @@ class Mariadb : public Dialect {
                  "the oldest binary log does not begin with a list of GTIDs: look at SHOW BINARY LOGS of that server"};
   }
 
+  std::vector<std::string> rescue_tool(const Gtids& own, const Gtids& other) const override {
+    // The other one's own position would not do: it may have gone on under the same numbers.
+    const std::string common = own.common_position(other).text();
+    if (common.empty()) return {"mariadb-binlog"};
+    return {"mariadb-binlog", "--start-position=" + common};
+  }
+
   std::vector<std::string> make_read_only() const override {
     // Without the limit it waits for ever for a commit that waits for a standby that is gone.
     return {"SET SESSION lock_wait_timeout = 1", "SET GLOBAL read_only = 1"};

@@ -76,6 +76,10 @@ Result<Gtids> Oracle::purged(const Rows& rows) const {
   return Gtids::parse(family(), text_of(rows.front(), "purged"));
 }
 
+std::vector<std::string> Oracle::rescue_tool(const Gtids& own, const Gtids& other) const {
+  return {"mysqlbinlog", "--include-gtids=" + own.beyond(other).text()};
+}
+
 std::vector<std::string> Oracle::semi_sync_on() const {
   const std::string prefix = fmt::format("SET GLOBAL rpl_semi_sync_{}_", primary_word());
   return {prefix + "timeout = 4294967295",

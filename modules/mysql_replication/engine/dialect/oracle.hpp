@@ -12,6 +12,7 @@ class Oracle : public Dialect {
   std::string oldest_log_query() const override { return {}; }
   std::string purged_query(const Rows& oldest_log) const override;
   Result<Gtids> purged(const Rows& rows) const override;
+  std::vector<std::string> rescue_tool(const Gtids& own, const Gtids& other) const override;
 
  protected:
   virtual ReplicaColumns columns() const = 0;

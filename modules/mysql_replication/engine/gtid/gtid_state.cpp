@@ -115,6 +115,15 @@ GtidState GtidState::joined(const GtidState& other) const {
   return all;
 }
 
+GtidState GtidState::common_position(const GtidState& other) const {
+  GtidState shared;
+  for (const auto& [origin, sequence] : last_) {
+    const auto found = other.last_.find(origin);
+    if (found != other.last_.end()) shared.last_.emplace(origin, std::min(sequence, found->second));
+  }
+  return shared.position();
+}
+
 GtidState GtidState::position() const {
   GtidState one;
   const auto highest = by_domain();

@@ -32,6 +32,8 @@ class GtidState {
   std::uint64_t count_beyond(const GtidState& other) const;
   /// The highest of both, by origin.
   GtidState joined(const GtidState& other) const;
+  /// Up to where both have the same: in each domain that both know one entry, which this one has in its log.
+  GtidState common_position(const GtidState& other) const;
   /// One entry a domain: its highest.
   GtidState position() const;
 

@@ -41,6 +41,12 @@ std::uint64_t Gtids::count_beyond(const Gtids& other) const {
   return std::get<GtidSet>(content_).minus(theirs == nullptr ? GtidSet{} : *theirs).count();
 }
 
+Gtids Gtids::common_position(const Gtids& other) const {
+  const auto* own = std::get_if<GtidState>(&content_);
+  const auto* theirs = std::get_if<GtidState>(&other.content_);
+  return own == nullptr || theirs == nullptr ? Gtids{} : Gtids{own->common_position(*theirs)};
+}
+
 Gtids Gtids::joined(const Gtids& other) const {
   if (content_.index() != other.content_.index()) return is_empty() ? other : *this;
   if (const auto* state = std::get_if<GtidState>(&content_)) return state->joined(std::get<GtidState>(other.content_));

@@ -29,6 +29,8 @@ class Gtids {
   Gtids beyond(const Gtids& other) const;
   std::uint64_t count_beyond(const Gtids& other) const;
   Gtids joined(const Gtids& other) const;
+  /// Of MariaDB's alone; else empty.
+  Gtids common_position(const Gtids& other) const;
 
   friend bool operator==(const Gtids&, const Gtids&) = default;
 

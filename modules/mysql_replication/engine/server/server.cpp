@@ -108,6 +108,18 @@ Status Server::kill_clients() {
   return success();
 }
 
+Result<std::vector<std::string>> Server::log_files() {
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  const auto base = connection_->query("SELECT @@log_bin_basename AS path");
+  if (!base) return base.error();
+  const auto logs = connection_->query("SHOW BINARY LOGS");
+  if (!logs) return logs.error();
+  const std::string path = base->empty() ? std::string{} : text_of(base->front(), "path");
+  std::vector<std::string> files;
+  for (const Row& row : *logs) files.push_back(path.substr(0, path.rfind('/') + 1) + text_of(row, "Log_name"));
+  return files;
+}
+
 Status Server::carry_out(Step step, const Source& source, const ServerState& own) {
   // On the connection that was looked through, and on no other: a server that restarted in between has forgotten that
   // its commits were to wait.

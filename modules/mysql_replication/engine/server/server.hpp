@@ -20,6 +20,10 @@ class Server {
 
   View look(bool wants_purged);
   Status carry_out(Step step, const Source& source, const ServerState& own);
+  /// Its binary logs by path, oldest first.
+  Result<std::vector<std::string>> log_files();
+  /// Of the last look that succeeded; nothing before.
+  const Dialect* dialect() const { return dialect_.get(); }
   /// After a failed look: nobody listens there.
   bool is_absent() const { return is_absent_; }
   const char* dialect_name() const { return dialect_ ? dialect_->name() : ""; }

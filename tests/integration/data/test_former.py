@@ -198,6 +198,7 @@ class Mounts(unittest.TestCase):
             one.kill()
             self.assertEqual(mounted(one.directory)[-1], "fuse.clusteragent")
             one.start()
+            one.release()
             one.wait(lambda said: said["is"] == "note" and "removed the mount" in said["text"], "word of it")
             self.assertEqual(mounted(one.directory), [])
             one.lead(epoch=2)
@@ -215,6 +216,7 @@ class Mounts(unittest.TestCase):
             one.lead(epoch=2)
             one.kill()
             one.start()
+            one.release()
             one.wait(lambda said: said["is"] == "note" and "removed the mount" in said["text"], "word of it")
             self.assertEqual(mounted(one.directory), [])
 

@@ -85,6 +85,7 @@ TEST_F(Primary, knows_a_loss_by_each_of_its_signs) {
     peer = before_peer;
     own.state.semi_sync = semi_sync;
     own.state.semi_sync->replicas = 1;
+    protection.allow_solo();
     return is_behind;
   };
   EXPECT_TRUE(is_lost([this] { own.state.semi_sync->replicas = 0; }));
@@ -117,9 +118,26 @@ TEST_F(Primary, that_begins_with_both_waits_for_the_standby_a_moment) {
   EXPECT_FALSE(tick().behind);
   is_patient = false;
   EXPECT_TRUE(tick().behind);
-  peer.is_reachable = true;
+}
+
+TEST_F(Primary, that_begins_with_both_counts_a_standby_that_comes_in_time) {
+  protection = Protection{false};
+  is_patient = true;
   tick();
-  EXPECT_TRUE(tick().is_synced || protection.mode() == Mode::both);
+  EXPECT_TRUE(tick().is_synced);
+  EXPECT_EQ(Mode::both, protection.mode());
+}
+
+TEST_F(Primary, does_not_take_the_answer_to_one_loss_for_that_to_the_next) {
+  reach(Mode::both);
+  peer.is_reachable = false;
+  ASSERT_TRUE(tick().behind);
+  peer.is_reachable = true;
+  for (int turn = 0; turn < 5; ++turn) EXPECT_FALSE(tick().is_synced) << "the core still widens what it narrows";
+  EXPECT_TRUE(protection.wants_semi_sync());
+  protection.allow_solo();
+  EXPECT_EQ(Mode::solo, protection.mode());
+  EXPECT_FALSE(protection.wants_semi_sync());
 }
 
 TEST_F(Primary, without_semi_sync_goes_by_the_positions) {

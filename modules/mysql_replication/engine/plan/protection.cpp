@@ -98,7 +98,11 @@ Protection::Outcome Protection::look(const View& own, const View& peer, const En
       mode_ = Mode::joining;
       return {};
     case Mode::joining:
+      break;
     case Mode::waiting:
+      // The answer to that loss is on its way. Did this one count the standby in again before it came, and lose it once
+      // more, the answer would be taken for that of the second loss: commits alone, with both on record.
+      if (has_said_behind_) return {};
       break;
   }
   Outcome outcome;

@@ -21,7 +21,7 @@ CREATE USER app@'%'; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON *.* TO app@
 """
 OPTIONS = ["--log-bin=binlog", "--gtid-strict-mode=ON", "--log-slave-updates=ON", "--binlog-format=ROW",
            "--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1", "--relay-log=relay", "--relay-log-recovery=ON",
-           "--skip-slave-start", "--read-only=ON", "--init-rpl-role=SLAVE", "--rpl-semi-sync-slave-enabled=1",
+           "--skip-slave-start", "--read-only=ON", "--rpl-semi-sync-slave-enabled=1",
            "--slave-net-timeout=10", "--innodb-buffer-pool-size=32M", "--skip-name-resolve"]
 
 

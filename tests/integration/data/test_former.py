@@ -259,7 +259,7 @@ class Dead(unittest.TestCase):
             write(os.path.join(one.directory, "file"), b"kept")
             one.kill()
             one.start()
-            one.wait(lambda said: said["is"] == "note" and "left its mount" in said["text"], "word of the mount")
+            one.wait(lambda said: said["is"] == "note" and "died and left its mount" in said["text"], "word of it")
             with self.assertRaises(OSError) as caught:
                 write(os.path.join(one.directory, "file"), b"past it")
             self.assertEqual(caught.exception.errno, errno.ENOTCONN)

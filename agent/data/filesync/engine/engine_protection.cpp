@@ -41,10 +41,11 @@ Status Engine::set_up() {
     mirrors_[at].exclusion = std::move(*exclusion);
     // An application that has not ended yet would write past the mount, and nobody would know.
     if (fuse::has_stale_mount(wanted.path)) {
-      leader_events().note('E',
-                           fmt::format("a former engine left its mount on {}, where everything fails now; it stays "
-                                       "until the application has been stopped",
-                                       wanted.path));
+      leader_events().note(
+          'E', fmt::format("a former engine died and left its mount on {}, where everything fails now, so that "
+                           "an application that still runs writes nothing past it. The module takes it away "
+                           "when the application has been stopped, or when it starts: clusteragent start",
+                           wanted.path));
     }
   }
   return success();

@@ -9,6 +9,7 @@
 #include "agent/cli/verbs.hpp"
 #include "agent/cli/wait_goal.hpp"
 #include "agent/control/render_parts.hpp"
+#include "agent/control/swap_plan.hpp"
 #include "agent/core/names.hpp"
 #include "agent/platform/clock.hpp"
 
@@ -21,6 +22,8 @@ using control::Json;
 constexpr auto look_again = std::chrono::milliseconds{50};
 // An agent that is restarted under us, by an upgrade, is back by then.
 constexpr auto absence_max = std::chrono::seconds{5};
+// A standby that has just begun to follow knows within this that it has everything.
+constexpr auto swap_patience = std::chrono::seconds{5};
 // Longer than the default limits of a graceful and a forced stop and of a start together (300 s each).
 constexpr int wait_seconds_default = 960;
 
@@ -42,6 +45,7 @@ constexpr std::array operations{
 struct Wishes {
   bool force = false;
   bool does_not_wait = false;
+  bool is_only_shown = false;
   std::string identity;
   int seconds_max = wait_seconds_default;
 };
@@ -130,9 +134,50 @@ class Waiting {
   std::string shown_;
 };
 
+bool is_of_two_servers(const Json& status) {
+  return control::text(control::part(status, "replication"), "engine") == "mysql";
+}
+
+int show_swap(const Context& context, const std::string& module) {
+  const auto status = ask_status(context, module);
+  if (!status) return fail(status.error());
+  if (!is_of_two_servers(*status)) {
+    return fail({ErrorCode::refused, fmt::format("{} has no <mysqlreplication>: what a swap does there are its scripts "
+                                                 "and the virtual address, and only that is known",
+                                                 module)});
+  }
+  const control::SwapPlan plan = control::mysql_swap_plan(*status);
+  int at = 0;
+  for (const std::string& step : plan.steps) fmt::print("{:2}. {}\n", ++at, step);
+  for (const std::string& obstacle : plan.obstacles) fmt::print("refused now: {}\n", obstacle);
+  if (!plan.obstacles.empty()) return exit_refused;
+  fmt::print("Nothing was changed. Until step 2 nobody notices anything; from there on it is not taken back.\n");
+  return exit_success;
+}
+
+/// Before anything is touched: what would have to be undone is not begun. Empty: nothing speaks against it.
+std::string swap_obstacle(const Context& context, const std::string& module) {
+  const Instant end = platform::boottime_now() + swap_patience;
+  for (;;) {
+    const auto status = ask_status(context, module);
+    // The agent has the last word: it refuses what its own state does not allow.
+    if (!status || !is_of_two_servers(*status)) return {};
+    const control::SwapPlan plan = control::mysql_swap_plan(*status);
+    if (plan.steps.empty() || plan.obstacles.empty()) return {};
+    if (platform::boottime_now() >= end) return plan.obstacles.front();
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
 int operate(const Context& context, core::Verb verb, const Wishes& wishes) {
   const auto module = find_module(context);
   if (!module) return fail(module.error());
+  if (wishes.is_only_shown) return show_swap(context, *module);
+  if (verb == core::Verb::swap) {
+    const std::string obstacle = swap_obstacle(context, *module);
+    if (!obstacle.empty())
+      return fail({ErrorCode::refused, "the swap was not begun, nothing was changed: " + obstacle});
+  }
   // A script of the module that waited for the module would wait for itself.
   const bool waits = !wishes.does_not_wait && wishes.identity.empty() && !is_in_script();
   std::string before;
@@ -165,6 +210,10 @@ void add_operations(const Program& program) {
         ->capture_default_str();
     verb->add_option("-i,--identity", wishes->identity,
                      "Who asks, if not the administrator: counts against maxloop and does not wait");
+    if (operation.verb == core::Verb::swap) {
+      verb->add_flag("--dry-run", wishes->is_only_shown,
+                     "Print the steps and what speaks against it, of a module with <mysqlreplication>; change nothing");
+    }
     if (operation.verb == core::Verb::prim) {
       verb->add_flag("--force", wishes->force, "Accept the loss of writes that this node lacks");
     }

@@ -19,7 +19,7 @@ void add_hand_over(const Program& program);
 void add_acknowledge(const Program& program);
 void add_maintenance(const Program& program);  // on off
 void add_rfs(const Program& program);          // verify
-void add_mysql(const Program& program);        // init
+void add_mysql(const Program& program);        // init verify
 void add_salvage(const Program& program);      // list show extract drop
 void add_status(const Program& program);
 void add_log(const Program& program);

@@ -52,6 +52,9 @@ struct HeartbeatPath {
 std::vector<HeartbeatPath> heartbeat_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self);
 /// The same networks in the order in which the replication tries them; asserts that the module mirrors its data.
 std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self);
+/// By which addresses a further replica reaches this node and the other one.
+std::pair<HostAddress, HostAddress> replica_sources(const ModuleConfig& module, const ClusterConfig& cluster,
+                                                    NodeId self, const FurtherReplicaConfig& replica);
 
 /// One line an effective value: `heart.pulse = 700 ms  # default`.
 std::string show(const ModuleConfig& module);

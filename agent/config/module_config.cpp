@@ -7,6 +7,7 @@
 #include "agent/base/assert.hpp"
 #include "agent/config/config.hpp"
 #include "agent/config/module_rules.hpp"
+#include "agent/config/reader_address.hpp"
 #include "agent/config/replication.hpp"
 #include "agent/config/syntax.hpp"
 #include "agent/config/time_of_day.hpp"
@@ -69,6 +70,7 @@ InterfaceConfig build_interface(const Section& interface) {
     VirtualAddressConfig virtual_address;
     virtual_address.address = host_of((*address)["addr"]);
     virtual_address.is_checked = (*address)["check"].is_on();
+    virtual_address.is_for_readers = (*address)["where"].text == where_secondary;
     const Value& netmask = (*address)["netmask"];
     if (!netmask.is_unset()) virtual_address.prefix_bits = static_cast<std::uint8_t>(netmask.number);
     out.addresses.push_back(std::move(virtual_address));
@@ -133,7 +135,7 @@ RfsConfig build_rfs(const Section& rfs) {
   out.acknowledge = rfs["async"].text == "none" ? SecondaryAck::on_disk : SecondaryAck::on_receipt;
   out.acknowledges_writes = rfs["acknowledge"].text == "write";
   out.acl = rfs["acl"].is_on();
-  out.resync_streams = count_of(rfs["nbrei"]);
+  out.resync_readers = count_of(rfs["nbrei"]);
   out.resync_packet_bytes = rfs["reipacketsize"].number;
   out.zone_bytes = rfs["ruzone_blocksize"].number;
   if (!rfs["reiallowedbw"].is_unset()) out.resync_kilobytes_per_second_max = rfs["reiallowedbw"].number;
@@ -194,6 +196,13 @@ ModuleConfig build_module(Section root, const ClusterConfig* cluster, const std:
 }
 
 }  // namespace
+
+bool ModuleConfig::has_reader_address() const {
+  return std::any_of(interfaces.begin(), interfaces.end(), [](const InterfaceConfig& interface) {
+    return std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                       [](const VirtualAddressConfig& one) { return one.is_for_readers; });
+  });
+}
 
 Parsed<ModuleConfig> parse_module(std::string_view text, std::string_view file_name, const ClusterConfig* cluster,
                                   Environment environment) {

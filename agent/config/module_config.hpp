@@ -51,6 +51,7 @@ struct VirtualAddressConfig {
   HostAddress address;
   std::optional<std::uint8_t> prefix_bits;  // of `netmask`; nullopt: that of the interface's network
   bool is_checked = true;
+  bool is_for_readers = false;  // where="secondary"
 };
 
 struct InterfaceConfig {
@@ -104,7 +105,7 @@ struct RfsConfig {
   SecondaryAck acknowledge = SecondaryAck::on_receipt;
   bool acknowledges_writes = false;  // each of them, not only those that fsync asks for
   bool acl = false;
-  std::uint32_t resync_streams = 0;
+  std::uint32_t resync_readers = 0;
   std::int64_t resync_packet_bytes = 0;
   std::int64_t zone_bytes = 0;
   std::optional<std::int64_t> resync_kilobytes_per_second_max;
@@ -150,6 +151,8 @@ struct ModuleConfig {
   Section effective;
 
   bool has_virtual_address() const { return !interfaces.empty(); }
+  /// Never without an address of the primary.
+  bool has_reader_address() const;
   bool mirrors_data() const { return rfs.has_value() || mysql.has_value(); }
 };
 

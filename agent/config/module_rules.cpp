@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/config/mysql_replication.hpp"
+#include "agent/config/reader_address.hpp"
 #include "agent/config/splitbrain.hpp"
 #include "agent/config/syntax.hpp"
 #include "agent/config/time_of_day.hpp"
@@ -36,11 +37,15 @@ class ModuleRules {
     check_service();
     if (const Section* heart = service_.find("heart")) check_heart(*heart);
     if (const Section* vip = service_.find("vip")) check_vip(*vip);
+    check_reader_addresses(service_, diagnostics_);
     if (const Section* errd = service_.find("errd")) check_errd(*errd);
     if (const Section* rfs = service_.find("rfs")) check_rfs(*rfs);
     if (const Section* mysql = service_.find("mysqlreplication")) {
       if ((*mysql)["lan"].is_set()) check_lan((*mysql)["lan"]);
-      check_mysql_replication(*mysql, service_.find("rfs"), diagnostics_);
+      for (const Section* replica : mysql->all("replica")) {
+        if ((*replica)["lan"].is_set()) check_lan((*replica)["lan"]);
+      }
+      check_mysql_replication(*mysql, service_, cluster_, diagnostics_);
     }
     if (const Section* user = service_.find("user")) check_user(*user);
     const Section* checks = service_.find("check");

@@ -40,6 +40,15 @@ void refuse_unbuilt_mysql(const Section& mysql, std::vector<StartRefusal>& refus
   refuse_values(mysql, refusals, "mysqlreplication");
 }
 
+std::pair<HostAddress, HostAddress> replica_sources(const ModuleConfig& module, const ClusterConfig& cluster,
+                                                    NodeId self, const FurtherReplicaConfig& replica) {
+  const std::string name = replica.lan.empty() ? replication_paths(module, cluster, self).front().lan : replica.lan;
+  const Lan* const lan = cluster.find_lan(name);
+  CLUSTERAGENT_ASSERT(lan != nullptr);
+  const NodeId peer{static_cast<std::uint8_t>(1 - self.value())};
+  return {lan->find(cluster.name_of(self))->address, lan->find(cluster.name_of(peer))->address};
+}
+
 std::vector<HeartbeatPath> replication_paths(const ModuleConfig& module, const ClusterConfig& cluster, NodeId self) {
   CLUSTERAGENT_ASSERT(module.mirrors_data());
   std::vector<HeartbeatPath> paths = heartbeat_paths(module, cluster, self);

@@ -83,6 +83,7 @@ constexpr std::size_t processes_max = 256;
 constexpr std::size_t variables_max = 256;
 constexpr std::size_t macros_max = 256;
 constexpr std::size_t replicated_max = 64;
+constexpr std::size_t replicas_max = 8;  // each has a thread, and its part of the status that the nodes exchange
 constexpr std::size_t lans_max = 16;
 constexpr std::size_t nodes_max = 32;
 

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <array>
 
 #include "agent/config/table.hpp"
+#include "agent/config/table_mysql.hpp"
 
 namespace clusteragent::config {
 namespace {
@@ -18,7 +20,7 @@ constexpr std::string_view farm_only = "it is for farm modules, which are not bu
 
 // One row an attribute, all rows of an element together. Kept dense by hand: a row is read as a line of a table.
 // clang-format off
-constexpr std::array attributes{
+constexpr std::array of_failover{
     // cluster.xml
     AttributeRow{.element = "lans", .name = "port", .type = Type::integer, .fallback = "4800", .minimum = 1,
                  .maximum = 65535, .standing = ignored, .note = no_membership,
@@ -132,8 +134,10 @@ constexpr std::array attributes{
                  .description = "The address: IPv4 or IPv6. A name is accepted and resolved when the module starts; an "
                                 "address always works."},
     AttributeRow{.element = "virtual_addr", .name = "where", .type = Type::choice, .fallback = "one_side_alias",
-                 .allowed = "one_side_alias", .not_built = "one_side|alias",
-                 .description = "`one_side_alias`: a secondary address of the interface on the primary node."},
+                 .allowed = "one_side_alias|secondary", .not_built = "one_side|alias",
+                 .description = "`one_side_alias`: a secondary address of the interface on the primary node. "
+                                "`secondary` (ours): for clients that only read; on the secondary while that is fresh "
+                                "enough, on the primary otherwise."},
     AttributeRow{.element = "virtual_addr", .name = "check", .type = Type::choice, .fallback = "on",
                  .allowed = "on|off",
                  .description = "Reacts when the address vanishes from the interface."},
@@ -245,9 +249,8 @@ constexpr std::array attributes{
                  .description = "So long the network may take nothing of what is to be sent; the primary then goes on "
                                 "alone."},
     AttributeRow{.element = "rfs", .name = "nbrei", .type = Type::integer, .fallback = "6", .minimum = 1, .maximum = 64,
-                 .standing = ignored, .note = "one reader compares in this version; more of them would change its "
-                                              "speed and nothing else",
-                 .description = "Parallel streams of a resynchronisation."},
+                 .description = "How many pieces of 1 MiB a resynchronisation reads from the disk at once, ahead of "
+                                "what it compares."},
     AttributeRow{.element = "rfs", .name = "reitimeout", .type = Type::duration, .fallback = "150", .unit = "s",
                  .minimum = 1, .maximum = script_limit_max_s,
                  .description = "So long the secondary may confirm nothing while it is brought up to date; the "
@@ -313,45 +316,6 @@ constexpr std::array attributes{
                  .description = "POSIX extended regular expression, searched in the path relative to `dir`, as "
                                 "`\\.(pid|sock|err)$`. With a leading `!` only files that match are replicated, and "
                                 "every folder. A file that any `<notreplicated>` takes out is out."},
-    AttributeRow{.element = "mysqlreplication", .name = "accounts", .type = Type::path,
-                 .fallback = "/etc/clusteragent/mysql-accounts",
-                 .description = "Names and passwords of the agent's two accounts, mode 0600, owned by root, the same "
-                                "on both nodes; `clusteragent mysql init` makes it."},
-    AttributeRow{.element = "mysqlreplication", .name = "socket", .type = Type::path,
-                 .fallback = "/run/mysqld/mysqld.sock", .description = "The server's local socket."},
-    AttributeRow{.element = "mysqlreplication", .name = "port", .type = Type::integer, .fallback = "3306", .minimum = 1,
-                 .maximum = 65535, .description = "The server's TCP port, the same on both nodes."},
-    AttributeRow{.element = "mysqlreplication", .name = "lan", .type = Type::label,
-                 .description = "The `<lan>` of cluster.xml over which the servers replicate. Unless set: that of "
-                                "`<heartbeat ident=\"flow\">`, else of the first `<heartbeat>`."},
-    AttributeRow{.element = "mysqlreplication", .name = "datadir", .type = Type::path, .fallback = "/var/lib/mysql",
-                 .standing = stored, .description = "The server's data directory: replaced by a new copy."},
-    AttributeRow{.element = "mysqlreplication", .name = "semisync", .type = Type::choice, .fallback = "on",
-                 .allowed = "on|off",
-                 .description = "`on`: a commit is answered when the standby has received it. `off`: at once, and what "
-                                "the standby has not received yet is lost with the primary."},
-    AttributeRow{.element = "mysqlreplication", .name = "errant", .type = Type::choice, .fallback = "ask",
-                 .allowed = "ask|provision", .standing = stored,
-                 .description = "When a node comes back with transactions that the primary has not, they are saved to "
-                                "a file. `ask`: an operator decides. `provision`: the primary's data replace them."},
-    AttributeRow{.element = "mysqlreplication", .name = "drain_timeout", .type = Type::duration, .fallback = "60",
-                 .unit = "s", .minimum = 1, .maximum = script_limit_max_s,
-                 .description = "A standby that needs longer to apply what it has received does not become primary."},
-    AttributeRow{.element = "mysqlreplication", .name = "switch_timeout", .type = Type::duration, .fallback = "10",
-                 .unit = "s", .minimum = 1, .maximum = script_limit_max_s,
-                 .description = "A server that needs longer for a step of a change of role has failed."},
-    AttributeRow{.element = "mysqlreplication", .name = "lag_limit", .type = Type::duration, .fallback = "10000",
-                 .unit = "ms", .minimum = 1, .maximum = 86'400'000, .standing = stored,
-                 .description = "A standby that is further behind raises an alarm."},
-    AttributeRow{.element = "mysqlreplication", .name = "binlog_limit", .type = Type::integer, .fallback = "10000",
-                 .unit = "MB", .maximum = 100'000'000, .standing = stored,
-                 .description = "Binary logs that take more room raise an alarm; 0: however much they take."},
-    AttributeRow{.element = "mysqlreplication", .name = "start_command", .type = Type::text,
-                 .fallback = "systemctl start mariadb", .standing = stored,
-                 .description = "Starts the server with its new data."},
-    AttributeRow{.element = "mysqlreplication", .name = "stop_command", .type = Type::text,
-                 .fallback = "systemctl stop mariadb", .standing = stored,
-                 .description = "Stops it before its data are replaced."},
     AttributeRow{.element = "user", .name = "nicestoptimeout", .type = Type::duration, .fallback = "300", .unit = "s",
                  .minimum = 1, .maximum = script_limit_max_s,
                  .description = "Limit of a stop script before it is called again with `force`."},
@@ -375,6 +339,12 @@ constexpr std::array attributes{
                  .description = "Its value."},
 };
 // clang-format on
+
+constexpr auto attributes = [] {
+  std::array<AttributeRow, of_failover.size() + mysql_attributes.size()> all{};
+  std::ranges::copy(mysql_attributes, std::ranges::copy(of_failover, all.begin()).out);
+  return all;
+}();
 
 }  // namespace
 

@@ -107,6 +107,12 @@ constexpr std::array elements{
                    "Not in SafeKit. A MariaDB or MySQL server runs on each node, and the standby's gets what "
                    "the primary's commits by their own replication, which the agent runs. Not together with "
                    "`<rfs>`. docs/mysql-replication.md."},
+    ElementRow{.name = "replica",
+               .parent = "mysqlreplication",
+               .count_max = replicas_max,
+               .description = "A further server that replicates from whichever node is primary: after a change of "
+                              "roles it is repointed by GTID. It takes no part in the protection, and never becomes "
+                              "primary."},
     ElementRow{
         .name = "user", .parent = "service", .description = "Turns the module's scripts on. Without it none is run."},
     ElementRow{.name = "var",

@@ -149,6 +149,7 @@ void append_salvaged(std::vector<Row>& rows, const Screen& screen) {
 }
 
 void append_about_data(std::vector<Row>& rows, const Screen& screen) {
+  add_row(rows, screen, "reader", reader_cell, "readers");
   if (const Json& own = part(screen.own, "replication"); is_of_mysql(own)) {
     static const Json nothing;
     for (Row& row : mysql_rows(own, is_report_current(screen) ? part(screen.report, "replication") : nothing))

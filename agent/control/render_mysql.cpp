@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "agent/control/render_parts.hpp"
 
 namespace clusteragent::control {
@@ -9,14 +11,28 @@ namespace {
 
 using Shown = Cell (*)(const Json& replication);
 
-/// States that replication_cell() has no sentence for are those in which the standby cannot be brought up to date.
+constexpr std::int64_t megabyte = 1'000'000;
+
+/// States that neither this nor replication_cell() has a sentence for are those in which the standby cannot be brought
+/// up to date.
 Cell replication_state_cell(const Json& replication) {
+  const Json& copy = part(replication, "copy");
+  if (text(replication, "state") == "provisioning") {
+    const std::int64_t bytes = number(copy, "bytes").value_or(0);
+    const std::string method = text(copy, "method");
+    return {fmt::format("gets the primary's data ({}{}): {} of about {} MB", text(copy, "phase"),
+                        method.empty() ? "" : " by " + method, bytes / megabyte,
+                        std::max(number(copy, "bytes_total").value_or(0), bytes) / megabyte),
+            Tint::magenta};
+  }
   Cell cell = replication_cell(replication);
   const std::string state = text(replication, "state");
   const bool is_plain = state == "off" || cell.text != state;
   if (!is_plain) cell.tint = Tint::red;
   const std::string problem = text(replication, "problem");
   if (!problem.empty()) cell.text += ": " + problem;
+  if (const std::string kept_from = text(copy, "problem"); !kept_from.empty())
+    cell.text += "; not provisioned: " + kept_from;
   return cell;
 }
 
@@ -60,6 +76,10 @@ Cell position_cell(const Json& replication) {
 
 Cell lag_cell(const Json& replication) {
   if (text(replication, "role") != "standby") return {};
+  if (const auto lag = number(replication, "lag_ms")) {
+    const std::int64_t behind = number(replication, "transactions_behind").value_or(0);
+    return {fmt::format("{} ms, {} transactions", *lag, behind)};
+  }
   const auto seconds = number(part(replication, "replica"), "seconds_behind");
   return {seconds ? fmt::format("{} s, as the server says", *seconds) : std::string{unknown}};
 }
@@ -68,6 +88,55 @@ Cell errant_cell(const Json& replication) {
   const std::string file = text(replication, "rescue");
   if (file.empty()) return {};
   return {fmt::format("transactions that the other node does not have are saved in {}", file), Tint::red};
+}
+
+Cell logs_cell(const Json& replication) {
+  const Json& logs = part(replication, "logs");
+  const auto bytes = number(logs, "bytes");
+  if (!bytes) return {};
+  const std::int64_t limit = number(logs, "bytes_max").value_or(0);
+  return {fmt::format("{} files, {} MB{}", number(logs, "files").value_or(0), *bytes / megabyte,
+                      limit > 0 ? fmt::format(" of {} MB", limit / megabyte) : std::string{})};
+}
+
+Cell verified_cell(const Json& replication) {
+  return verify_cell(part(replication, "verify"));
+}
+
+Cell alarms_cell(const Json& replication) {
+  std::string all;
+  for (const Json& each : part(replication, "alarms")) all += (all.empty() ? "" : "; ") + text(each, "text");
+  return {all, Tint::red};
+}
+
+const Json& replicas(const Json& replication) {
+  static const Json none = Json::array();
+  const Json& list = part(replication, "further_replicas");
+  return list.is_array() ? list : none;
+}
+
+Cell replica_cell(const Json& replica) {
+  const std::string state = text(replica, "state");
+  const bool is_under_way = state == "waiting" || state == "repointing";
+  Cell cell{fmt::format("{} port {}: {}", or_unknown(text(replica, "address")), number(replica, "port").value_or(0),
+                        or_unknown(state)),
+            state == "following" ? Tint::green
+            : is_under_way       ? Tint::magenta
+                                 : Tint::red};
+  if (const std::string problem = text(replica, "problem"); !problem.empty()) cell.text += ": " + problem;
+  if (const std::string remark = text(replica, "remark"); !remark.empty()) {
+    cell.text += "; " + remark;
+    cell.tint = Tint::red;
+  }
+  if (const auto lag = number(replica, "lag_ms"))
+    cell.text += fmt::format("; {} ms, {} transactions", *lag, number(replica, "transactions_behind").value_or(0));
+  return cell;
+}
+
+/// The node that leads knows of them; the other one has none.
+void add_replica_rows(const Json& own, const Json& peer, std::vector<Row>& rows) {
+  for (const Json& each : replicas(own)) rows.push_back({{"replica"}, replica_cell(each), {}});
+  for (const Json& each : replicas(peer)) rows.push_back({{"replica"}, {}, replica_cell(each)});
 }
 
 }  // namespace
@@ -87,7 +156,10 @@ std::vector<Row> mysql_rows(const Json& own, const Json& peer) {
                             {"semi-sync", semi_sync_cell, true},
                             {"GTID", position_cell, true},
                             {"lag", lag_cell, false},
-                            {"errant", errant_cell, false}};
+                            {"errant", errant_cell, false},
+                            {"binary logs", logs_cell, false},
+                            {"verified", verified_cell, false},
+                            {"alarms", alarms_cell, false}};
   std::vector<Row> rows;
   for (const Line& line : lines) {
     Cell here = line.shown(own);
@@ -95,6 +167,7 @@ std::vector<Row> mysql_rows(const Json& own, const Json& peer) {
     if (line.is_always_there || !here.text.empty() || !there.text.empty())
       rows.push_back({{line.label}, std::move(here), std::move(there)});
   }
+  add_replica_rows(own, peer, rows);
   return rows;
 }
 

@@ -131,7 +131,31 @@ Cell replication_cell(const Json& replication) {
   return {state};
 }
 
+namespace {
+
+/// Of the tables of two servers.
+Cell compared_tables_cell(const Json& verification) {
+  const std::string state = text(verification, "state");
+  const auto count = [&verification](const char* key) { return number(verification, key).value_or(0); };
+  const std::int64_t differences = count("differences");
+  const std::string found = fmt::format("{} {}", differences, differences == 1 ? "difference" : "differences");
+  const std::string compared =
+      fmt::format("{} of {} tables, {} rows", count("tables"), count("tables_all"), count("rows"));
+  if (state == "running") return {fmt::format("under way: {}, {}", compared, found), Tint::magenta};
+  std::string facts =
+      fmt::format("{}; {} in {}", ago_text(verification, "age_ms"), compared, duration_text(count("lasted_ms")));
+  if (count("left_out") > 0) facts += fmt::format("; {} tables were left out", count("left_out"));
+  if (count("busy") > 0) facts += fmt::format("; {} ranges changed all the time", count("busy"));
+  const Tint tint = differences > 0 ? Tint::red : state == "done" ? Tint::green : Tint::none;
+  if (state != "done")
+    return {fmt::format("not to its end: {} ({}; {})", text(verification, "reason"), found, facts), tint};
+  return {fmt::format("{} ({})", differences == 0 ? "both servers' tables equal" : found, facts), tint};
+}
+
+}  // namespace
+
 Cell verify_cell(const Json& verification) {
+  if (number(verification, "tables_all")) return compared_tables_cell(verification);
   constexpr std::int64_t megabyte = 1'000'000;
   const std::string state = text(verification, "state");
   if (state.empty()) return {};
@@ -154,6 +178,14 @@ Cell verify_cell(const Json& verification) {
   const bool is_repaired = repaired == differences;
   return {fmt::format("{}{} ({})", found, is_repaired ? "" : ": clusteragent rfs verify --repair", facts),
           is_repaired ? Tint::magenta : Tint::red};
+}
+
+Cell reader_cell(const Json& reader) {
+  const auto holds = truth(reader, "holds");
+  if (!holds) return {unknown};
+  const std::string why = text(reader, "why");
+  const std::string because = why.empty() ? "" : ": " + why;
+  return *holds ? Cell{"served here" + because, Tint::green} : Cell{"not served here" + because};
 }
 
 std::string permille_text(const Json& object, const char* key) {

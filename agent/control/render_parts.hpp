@@ -28,6 +28,8 @@ std::string restarts_text(const Json& restarts);
 std::string record_text(const Json& local);
 /// `up to date`, or how far the other node's copy is, or that there is none.
 Cell replication_cell(const Json& replication);
+/// Who serves clients that only read, and why.
+Cell reader_cell(const Json& reader);
 /// What the newest verification found; empty: there was none.
 Cell verify_cell(const Json& verification);
 /// Their paths.

@@ -44,6 +44,18 @@ struct SetPermit {
   Instant until;
 };
 struct RevokePermit {};
+/// Add the readers' address and announce it; answered, as AcquireVip.
+struct AcquireReader {
+  Token token;
+};
+struct ReleaseReader {
+  Token token;
+};
+/// Let the kernel answer for the readers' address until then and no longer, unless renewed.
+struct SetReaderPermit {
+  Instant until;
+};
+struct RevokeReaderPermit {};
 /// Whom the `fence` script is to switch off, and why.
 struct FenceTarget {
   std::string peer;
@@ -117,9 +129,10 @@ struct Note {
   std::string text;
 };
 
-using Action = std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SpeakOnLan, SetPermit,
-                            RevokePermit, RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, LeadData,
-                            FollowData, AllowSolo, ReleaseData, HandOver, Reply, Note>;
+using Action =
+    std::variant<PersistState, SendHeartbeat, AcquireVip, ReleaseVip, AnnounceVip, SpeakOnLan, SetPermit, RevokePermit,
+                 RunScript, CancelScript, ArmWatch, DisarmWatch, AskWitness, LeadData, FollowData, AllowSolo,
+                 ReleaseData, HandOver, Reply, Note, AcquireReader, ReleaseReader, SetReaderPermit, RevokeReaderPermit>;
 using ActionList = std::vector<Action>;
 
 }  // namespace clusteragent::core

@@ -33,6 +33,9 @@ PeerStatus compose_status(const Machine& m) {
   status.config_hash = m.policy.config_hash;
   status.restarts_for = announced_for(m);
   status.waits_for = promised_for(m);
+  status.holds_reader = m.reader.holds;
+  status.is_reader_fit = m.reader.is_fit;
+  status.grants_reader = m.reader.grants;
   status.maintenance_number = m.durable.maintenance_number;
   status.maintenance_left = maintenance_left(m);
   return status;
@@ -46,6 +49,7 @@ void send_beat(Machine& m, bool is_probe) {
   emit(m, frame);
   m.last_beat_at = m.now;
   note_claim(m);
+  note_reader_beat(m);
   renew_permit(m);
 }
 

@@ -288,6 +288,7 @@ void on_frame(Machine& m, const PeerStatus& status) {
     m.tenure.second_ready_since.reset();
   }
   on_wish(m);
+  take_reader_ack(m);
   take_peer_promise(m);
   take_peer_announcement(m);
   take_peer_maintenance(m);
@@ -370,6 +371,7 @@ struct Handler {
       return;
     }
     if (m.announcement.handing_over == event.token) return on_handed_over(m, event);
+    if (on_reader_finished(m, event)) return;
     if (m.reacquire_token == event.token) {
       m.reacquire_token.reset();
       if (event.outcome == Outcome::success || !m.holds_vip || m.tenure.is_revoked) return;
@@ -391,6 +393,8 @@ struct Handler {
 
   void operator()(const ProviderSynced& event) const { on_provider_synced(m, event); }
   void operator()(const ProviderBehind& event) const { on_provider_behind(m, event); }
+  void operator()(const ReplicaSeen& event) const { on_replica_seen(m, event); }
+  void operator()(const ReaderLost& event) const { on_reader_lost(m, event); }
   void operator()(const LanWordHeard& event) const { on_lan_word(m, event.word); }
 
   void operator()(const OperatorRequest& event) const;
@@ -524,7 +528,9 @@ void Cluster::step(Instant now, const Event& event, ActionList& out) {
   advance_maintenance(m);
   settle(m);
   advance_announcement(m);
+  update_reader(m);
   send_due_beats(m);
+  renew_reader_permit(m);
   ask_witness_if_due(m);
   ask_ping_if_due(m);
   speak_on_lan_if_due(m);
@@ -543,6 +549,7 @@ std::optional<Instant> Cluster::next_deadline() const {
   if (const auto ask = next_witness_deadline(m)) earliest = std::min(earliest, *ask);
   if (const auto ask = next_ping_deadline(m)) earliest = std::min(earliest, *ask);
   if (const auto word = next_lan_deadline(m)) earliest = std::min(earliest, *word);
+  if (const auto end = next_reader_deadline(m)) earliest = std::min(earliest, *end);
   if (const auto end = next_announcement_deadline(m)) earliest = std::min(earliest, *end);
   if (const auto end = next_maintenance_deadline(m)) earliest = std::min(earliest, *end);
   return earliest;

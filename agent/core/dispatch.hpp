@@ -19,6 +19,7 @@ struct Ports {
   ProviderPort& provider;
   HandoverPort& handover;
   OperatorPort& operators;
+  ReaderPort& reader;
 };
 
 inline void dispatch(const Action& action, const Ports& ports) {
@@ -41,6 +42,14 @@ inline void dispatch(const Action& action, const Ports& ports) {
           ports.permit.set(typed);
         else if constexpr (std::is_same_v<T, RevokePermit>)
           ports.permit.revoke();
+        else if constexpr (std::is_same_v<T, AcquireReader>)
+          ports.reader.acquire_reader(typed);
+        else if constexpr (std::is_same_v<T, ReleaseReader>)
+          ports.reader.release_reader(typed);
+        else if constexpr (std::is_same_v<T, SetReaderPermit>)
+          ports.reader.set_reader_permit(typed);
+        else if constexpr (std::is_same_v<T, RevokeReaderPermit>)
+          ports.reader.revoke_reader_permit();
         else if constexpr (std::is_same_v<T, RunScript>)
           ports.scripts.run(typed);
         else if constexpr (std::is_same_v<T, CancelScript>)

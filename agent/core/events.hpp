@@ -1,5 +1,6 @@
 #pragma once
 // What the outside tells the core: past-tense facts. Values; produced by the shells, consumed by Cluster::step.
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -49,7 +50,8 @@ struct ProcessFailed {
 struct ActionFinished {
   Token token;
   Outcome outcome = Outcome::success;
-  std::string detail;  // exit code and last lines of a script, the system's reason
+  std::string detail;         // exit code and last lines of a script, the system's reason
+  bool is_untouched = false;  // LeadData that failed before anything could be written
 };
 struct OperatorRequest {
   RequestId request;
@@ -79,10 +81,20 @@ struct ProviderBehind {
   Epoch epoch;
   std::string reason;
 };
+/// Of the provider of a secondary whose data the servers replicate, about every second. The lag: for how long it has
+/// been behind; nullopt: not known. `problem`: why it does not follow; empty: it does.
+struct ReplicaSeen {
+  std::optional<Duration> lag;
+  std::string problem;
+};
+/// A readers' address vanished from its interface although nobody here removed it.
+struct ReaderLost {
+  std::string address;
+};
 struct DeadlineReached {};
 
 using Event = std::variant<FrameReceived, PeerProcessGone, PeerGuardReleased, PeerIncompatible, LinkChanged,
                            VipConflict, VipLost, ProcessFailed, ActionFinished, OperatorRequest, WitnessAnswered,
-                           LanWordHeard, ProviderSynced, ProviderBehind, DeadlineReached>;
+                           LanWordHeard, ProviderSynced, ProviderBehind, ReplicaSeen, ReaderLost, DeadlineReached>;
 
 }  // namespace clusteragent::core

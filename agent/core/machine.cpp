@@ -70,6 +70,7 @@ Machine::Machine(Policy given, const DurableState& loaded, Instant at)
   holds_vip = loaded.was_primary && policy.has_vip;
   tenure.is_revoked = true;
   lan.next_number = policy.jitter_seed;
+  reader.began = at;
   if (loaded.promise_left > Duration::zero()) announcement.hold_until = at + loaded.promise_left;
   load_maintenance(*this, loaded);
   for (const auto& name : policy.checked_interfaces) links[name] = LinkState{true, at};

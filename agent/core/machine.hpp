@@ -18,6 +18,7 @@
 #include "agent/core/ping_check.hpp"
 #include "agent/core/plan.hpp"
 #include "agent/core/quorum.hpp"
+#include "agent/core/reader.hpp"
 #include "agent/core/restart_budget.hpp"
 #include "agent/core/sync_set.hpp"
 #include "agent/core/view.hpp"
@@ -99,6 +100,7 @@ struct Machine {
   Fencing fencing;
   PingSight ping;
   LanSight lan;
+  ReaderSight reader;
 
   Announcement announcement;
   Maintenance maintenance;

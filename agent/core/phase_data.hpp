@@ -35,6 +35,7 @@ struct Tenure {
   bool fell_back = false;             // defaultprim: the swap to the preferred node has been tried for this peer
   Incarnation fell_back_to{};
   std::optional<Instant> second_ready_since;
+  bool was_shared = false;  // both nodes held everything when it began
 };
 
 /// Data of electing and blocked.

@@ -30,6 +30,7 @@ enum class StepKind : std::uint8_t {
   lead_data,
   follow_data,
   release_data,
+  share_data,  // nothing was written in this tenure: the record says again that both copies are good
   acquire_vip,
   release_vip,
   start_script,

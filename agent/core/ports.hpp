@@ -35,6 +35,16 @@ class PermitPort {
   virtual void revoke() = 0;
 };
 
+/// The readers' address; never called where Policy::reader is not configured.
+class ReaderPort {
+ public:
+  virtual ~ReaderPort() = default;
+  virtual void acquire_reader(const AcquireReader&) = 0;  // answered by ActionFinished
+  virtual void release_reader(const ReleaseReader&) = 0;  // answered by ActionFinished once no address is left
+  virtual void set_reader_permit(const SetReaderPermit&) = 0;
+  virtual void revoke_reader_permit() = 0;
+};
+
 class ScriptPort {
  public:
   virtual ~ScriptPort() = default;
@@ -66,7 +76,8 @@ class WitnessPort {
 class ProviderPort {
  public:
   virtual ~ProviderPort() = default;
-  virtual void lead(const LeadData&) = 0;      // answered by ActionFinished
+  /// Answered by ActionFinished; a failure says whether anything could have been written meanwhile.
+  virtual void lead(const LeadData&) = 0;
   virtual void follow(const FollowData&) = 0;  // answered by ActionFinished
   virtual void allow_solo(const AllowSolo&) = 0;
   virtual void release(const ReleaseData&) = 0;  // answered by ActionFinished

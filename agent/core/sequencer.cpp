@@ -94,6 +94,7 @@ Issue issue(Machine& m, const Step& step) {
       if (m.tenure.is_durable) return Issue::done;
       m.persist_failure.clear();
       m.desired.was_primary = true;
+      m.tenure.was_shared = m.desired.record.sync_set == NodeSet::both();
       propose_tenure(m);
       return Issue::waits;
     case StepKind::obtain_quorum:
@@ -110,6 +111,8 @@ Issue issue(Machine& m, const Step& step) {
       m.awaited = make_token(m);
       emit(m, ReleaseData{*m.awaited});
       return Issue::waits;
+    case StepKind::share_data:
+      return Issue::done;
     case StepKind::acquire_vip:
       if (!m.policy.has_vip) return Issue::done;
       issue_acquire(m);
@@ -169,6 +172,15 @@ void orphan_plan_script(Machine& m, bool lets_script_end) {
   CLUSTERAGENT_ASSERT(!m.orphan_script);
   m.orphan_script = m.awaited;
   if (!lets_script_end) emit(m, CancelScript{*m.awaited});
+}
+
+// Until then the record says that this node alone has everything, and the other one could not take the role back.
+void undo_lead(Machine& m, std::string reason) {
+  m.sync.undo_reason = std::move(reason);
+  m.sync.is_leading = false;
+  m.plan.steps.resize(m.plan.next);
+  append_release_data(m.plan.steps, m.policy);
+  m.plan.steps.push_back(Step{.kind = StepKind::share_data});
 }
 
 enum class Votes : std::uint8_t { there, awaited, refused };
@@ -232,6 +244,11 @@ PlanEnd advance_plan(Machine& m) {
       if (votes == Votes::awaited) return PlanEnd::running;
       if (votes == Votes::refused) break;
     }
+    if (step.kind == StepKind::share_data) {
+      if (awaits_sharing(m)) return PlanEnd::running;
+      m.plan_failure = m.sync.undo_reason;
+      break;
+    }
     if (step.kind == StepKind::acquire_vip && !may_pass_fence(m)) return PlanEnd::running;
     if (issue(m, step) == Issue::waits && step.kind == StepKind::persist_tenure) return PlanEnd::running;
     ++m.plan.next;
@@ -268,8 +285,13 @@ bool on_step_finished(Machine& m, const ActionFinished& finished) {
       note(m, Severity::critical, "the data could not be let go: " + finished.detail);
       return true;
     }
-    m.plan_failure =
+    const std::string failure =
         (is_of_data ? "the data could not be made ready: " : "the virtual IP could not be set: ") + finished.detail;
+    if (step.kind == StepKind::lead_data && can_undo_lead(m, finished)) {
+      undo_lead(m, failure);
+    } else {
+      m.plan_failure = failure;
+    }
   }
   return true;
 }

@@ -60,6 +60,17 @@ bool must_narrow(const Machine& m) {
   return peer_lost(m) || m.now - *m.sync.behind_since >= m.policy.timeout;
 }
 
+void forget_what_was_given_up(Machine& m) {
+  // It was never led on, but the next life could not know that and would wait for an answer that nobody can give. A
+  // widening stays: the peer may have taken it for true and gone on.
+  if (m.policy.has_witness || !m.desired.proposal || m.sync.is_proposal_inherited) return;
+  if (primary_phases.contains(m.phase) || m.is_candidate) return;
+  const bool widens = m.desired.proposal->sync_set == NodeSet::both() && m.desired.record.sync_set == only_self(m);
+  if (widens) return;
+  forget_proposal(m);
+  request_persist(m);
+}
+
 }  // namespace
 
 Epoch highest_epoch_of(const DurableState& state) {
@@ -67,8 +78,11 @@ Epoch highest_epoch_of(const DurableState& state) {
 }
 
 Record record_on_disk(const Machine& m) {
-  // What was accepted is on disk as a proposal until the next write moves it.
-  return m.durable.proposal == m.desired.record ? m.desired.record : m.durable.record;
+  // What was accepted is on disk as a proposal until the next write moves it. One under way may take it away: what was
+  // given up can become true through the peer's vote meanwhile.
+  const bool stays = !m.persist_token || m.persist_in_flight.proposal == m.desired.record ||
+                     m.persist_in_flight.record == m.desired.record;
+  return m.durable.proposal == m.desired.record && stays ? m.desired.record : m.durable.record;
 }
 
 std::optional<Record> proposal_on_disk(const Machine& m) {
@@ -246,6 +260,20 @@ void lead_data(Machine& m, Token token) {
   emit(m, LeadData{token, m.desired.record.epoch, m.sync.allows_solo});
 }
 
+bool can_undo_lead(const Machine& m, const ActionFinished& finished) {
+  return finished.is_untouched && m.tenure.was_shared && m.desired.record.sync_set == only_self(m);
+}
+
+bool awaits_sharing(Machine& m) {
+  if (!m.sync.sharing_since) m.sync.sharing_since = m.now;
+  if (m.now - *m.sync.sharing_since >= 2 * m.policy.timeout) return false;
+  if (!leads(m)) return true;
+  const bool is_to_be_said = !m.desired.proposal && m.desired.record.sync_set == only_self(m);
+  if (is_to_be_said && give_up_open_end(m)) propose(m, next_revision(m, NodeSet::both()));
+  if (!m.policy.has_witness) accept_own_proposal(m);
+  return !(m.desired.record.sync_set == NodeSet::both());
+}
+
 void on_provider_synced(Machine& m, const ProviderSynced& event) {
   if (!m.sync.is_leading || event.epoch < m.tenure.epoch) return;
   m.sync.is_synced = true;
@@ -265,6 +293,7 @@ void on_provider_behind(Machine& m, const ProviderBehind& event) {
 }
 
 void update_sync_set(Machine& m) {
+  if (m.policy.mirrors_data) forget_what_was_given_up(m);
   if (!leads_data(m)) return;
   accept_without_witness(m);
   const NodeSet wish = newest_wish(m).sync_set;
@@ -281,6 +310,7 @@ void update_sync_set(Machine& m) {
 }
 
 std::optional<Instant> next_sync_deadline(const Machine& m) {
+  if (m.sync.sharing_since && m.phase == Phase::taking_over) return *m.sync.sharing_since + 2 * m.policy.timeout;
   if (!m.sync.behind_since || !leads_data(m)) return std::nullopt;
   if (newest_wish(m).sync_set == only_self(m)) return std::nullopt;
   return *m.sync.behind_since + m.policy.timeout;

@@ -7,6 +7,7 @@
 // enough. A proposal that got no answer is never forgotten over a restart: its voter may have taken it. Until that is
 // known the node neither leads on it nor promises anything. Rules and their reasons: docs/data-safety.md.
 #include <optional>
+#include <string>
 
 #include "agent/core/events.hpp"
 
@@ -27,6 +28,8 @@ struct SyncSight {
   std::optional<Instant> behind_since;  // the provider does not reach the other node; writes wait
   bool allows_solo = false;             // ... or are acknowledged without it
   bool gave_up_open_end = false;        // on the way to a wider set this node lives on promises again
+  std::string undo_reason;              // LeadData failed before anything could be written
+  std::optional<Instant> sharing_since;
 };
 
 // ---- records and proposals
@@ -74,6 +77,10 @@ bool peer_may_have_gone_on(const Machine& m);
 /// A new tenure: what the provider said in the former one is over.
 void begin_data_tenure(Machine& m);
 void lead_data(Machine& m, Token token);
+/// LeadData failed with both copies as they were when the tenure began: the other node is to be able to lead again.
+bool can_undo_lead(const Machine& m, const ActionFinished& finished);
+/// On the way to a record that says so; false once it is there, or a second voter did not answer in time.
+bool awaits_sharing(Machine& m);
 void on_provider_synced(Machine& m, const ProviderSynced& event);
 void on_provider_behind(Machine& m, const ProviderBehind& event);
 /// Widens or narrows the set, and ends the wait of writes once it is narrow on record.

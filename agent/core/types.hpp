@@ -11,6 +11,7 @@
 #include "agent/base/ids.hpp"
 #include "agent/base/time.hpp"
 #include "agent/core/hold_down.hpp"
+#include "agent/core/reader_policy.hpp"
 
 namespace clusteragent::core {
 
@@ -103,10 +104,13 @@ struct PeerStatus {
   bool is_promotable = false;               // the sender could take over now
   BlockReason blocked = BlockReason::none;  // why not
   bool yields = false;                      // the sender let go on purpose and asks the receiver to take over
-  bool is_candidate = false;  // the sender, hearing the receiver, asks it to defer so that it may become primary
-  bool insists = false;       // the operator said `prim` at the sender: it is preferred over the receiver
-  bool is_probe = false;      // "are you there": the receiver answers at once
-  std::uint64_t wish_id = 0;  // a command for the receiver (swap asked on the secondary); 0: none
+  bool is_candidate = false;   // the sender, hearing the receiver, asks it to defer so that it may become primary
+  bool insists = false;        // the operator said `prim` at the sender: it is preferred over the receiver
+  bool is_probe = false;       // "are you there": the receiver answers at once
+  bool holds_reader = false;   // the sender's kernel may answer for the readers' address; reader.hpp
+  bool is_reader_fit = false;  // what the sender has as secondary is fresh enough for readers
+  bool grants_reader = false;  // of a primary: the receiver may take that address
+  std::uint64_t wish_id = 0;   // a command for the receiver (swap asked on the secondary); 0: none
   std::uint64_t granted_wish_id = 0;  // the newest wish of the receiver that the sender has taken up
   std::uint64_t config_hash = 0;
   Duration restarts_for{};  // the sender's agent may be gone for so long, and leaves everything running
@@ -175,6 +179,7 @@ struct Policy {
   bool mirrors_data = false;  // a provider keeps the data of both nodes equal: sync sets matter, see sync_set.hpp
   std::array<bool, script_kinds> has_script{};  // scripts that exist; the others are not run
   HoldDownLimits hold_down;
+  ReaderPolicy reader;
   bool starts_at_boot = false;                  // boot="on": start whatever the last wish was
   std::vector<std::string> checked_interfaces;  // link loss on one of them stops the primary
   std::uint64_t config_hash = 0;

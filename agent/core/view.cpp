@@ -22,6 +22,8 @@ std::string doing(const Machine& m) {
       return "making the data ready";
     case StepKind::release_data:
       return "letting go of the data";
+    case StepKind::share_data:
+      return "putting on record that both copies are good, as nothing was written here";
     case StepKind::acquire_vip:
       return "setting the virtual IP";
     case StepKind::release_vip:
@@ -127,6 +129,7 @@ View make_view(const Machine& m) {
   view.left_alone = m.maintenance.left_alone;
   view.peer = view_peer(m);
   view.witness = view_witness(m);
+  view.reader = view_reader(m);
   if (peer_alive(m)) view.config_matches = m.peer->config_hash == m.policy.config_hash;
   return view;
 }

@@ -28,6 +28,13 @@ struct WitnessView {
   std::optional<Instant> peer_promised_until;  // the other node's
 };
 
+struct ReaderView {
+  bool is_configured = false;
+  bool holds = false;   // this node's kernel may answer for the readers' address
+  bool is_fit = false;  // of a secondary
+  std::string why;      // why they are sent where they are sent, as this node sees it; empty: it has no part in it
+};
+
 struct View {
   NodeId self;
   ModuleState state = ModuleState::stop;
@@ -59,6 +66,7 @@ struct View {
   std::string left_alone;              // the failure that maintenance does nothing about; empty: none
   PeerView peer;
   WitnessView witness;
+  ReaderView reader;
 };
 
 }  // namespace clusteragent::core

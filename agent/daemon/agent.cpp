@@ -73,7 +73,7 @@ log::Level level_of(core::Severity severity) {
 }  // namespace
 
 Agent::Agent(boost::asio::io_context& io, Setup setup, std::string agent_binary)
-    : io_{io}, setup_{std::move(setup)}, agent_binary_{std::move(agent_binary)}, tick_{io} {}
+    : io_{io}, setup_{std::move(setup)}, agent_binary_{std::move(agent_binary)}, kernel_wait_{io}, tick_{io} {}
 
 Agent::~Agent() = default;
 
@@ -89,6 +89,7 @@ Result<std::unique_ptr<Agent>> Agent::build(boost::asio::io_context& io, Setup s
   if (const Status opened = agent->open_transport(); !opened) return opened.error();
   if (const Status opened = agent->open_witness(); !opened) return opened.error();
   if (const Status opened = agent->open_vip(); !opened) return opened.error();
+  if (const Status opened = agent->open_reader(); !opened) return opened.error();
   agent->open_scripts();
   if (const Status opened = agent->open_watch(); !opened) return opened.error();
   agent->state_ =
@@ -149,7 +150,7 @@ Status Agent::open_vip() {
     no_vip_ = std::make_unique<NoVip>();
     return success();
   }
-  auto mapped = vip_options(setup_.config);
+  auto mapped = vip_options(setup_.config, false);
   if (!mapped) return mapped.error();
   fence::Addresses addresses;
   for (const auto& address : mapped->addresses) {
@@ -164,24 +165,9 @@ Status Agent::open_vip() {
   auto opened = vip::VirtualIp::open(io_, std::move(*mapped), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   vip_ = std::move(*opened);
-  permit_.add(
-      {[this](const core::SetPermit& permit) { vip_->set_permit(permit.until); }, [this] { vip_->revoke_permit(); }});
+  permit_.add({[this](const core::SetPermit& permit) { permit_vip(permit.until); }, [this] { revoke_vip(); }});
   open_permit(addresses);
   return success();
-}
-
-void Agent::open_permit(const fence::Addresses& addresses) {
-  auto opened = fence::KernelPermit::open(
-      setup_.module, addresses, resumed_ && resumed_->holds_vip ? std::optional{resumed_->until} : std::nullopt);
-  if (!opened) {
-    warnings_.push_back(fence::describe_margin_without_nftables(opened.error(), vip::Options{}.lifetime));
-    log::critical("fence", "{}", warnings_.back());
-    return;
-  }
-  kernel_permit_ = std::move(*opened);
-  // The kernel's timeout before all others: it is what holds when this process does not.
-  permit_.add(
-      {[this](const core::SetPermit& permit) { kernel_permit_->set(permit); }, [this] { kernel_permit_->revoke(); }});
 }
 
 void Agent::open_scripts() {
@@ -224,7 +210,7 @@ void Agent::build_driver() {
                                    : core::Cluster{std::move(policy), setup_.durable, now};
   driver_ = std::make_unique<Driver>(
       io_, std::move(cluster),
-      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, provider(), *this, *this},
+      core::Ports{*transport_, vip, permit_, *scripts_, *state_, watch, witness, provider(), *this, *this, reader()},
       [this] { transport_->drain(); }, [this] { after_step(); });
 }
 
@@ -283,13 +269,14 @@ void Agent::after_step() {
     service_manager_.status(line);
     transport_->send_report(own_status().dump(-1, ' ', false, Json::error_handler_t::replace));
   }
-  if (is_shutting_down_ && view.state == core::ModuleState::stop) {
+  if (is_shutting_down_ && view.state == core::ModuleState::stop && !view.reader.holds) {
     end_guard();
     // Once no address is left the rules that mute it are of no more use.
     if (kernel_permit_) {
       if (const Status removed = kernel_permit_->remove(); !removed)
         log::critical("fence", "{}", removed.error().message);
     }
+    if (reader_) reader_->remove_rules();
     io_.stop();
   }
 }
@@ -329,6 +316,7 @@ Json Agent::own_status() const {
   json["warnings"] = warnings_;
   add_key_status(json);
   add_data_status(json);
+  add_reader_status(json, view.reader);
   add_witness_status(json, view.witness, now);
   add_ping_status(json, now);
   add_watchdog_status(json);

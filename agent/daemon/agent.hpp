@@ -10,6 +10,7 @@
 #include "agent/daemon/driver.hpp"
 #include "agent/daemon/key_keeper.hpp"
 #include "agent/daemon/permit_fan.hpp"
+#include "agent/daemon/reader_address.hpp"
 #include "agent/daemon/service_manager.hpp"
 #include "agent/daemon/setup.hpp"
 #include "agent/daemon/state_writer.hpp"
@@ -46,6 +47,10 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   Status open_vip();
   Status open_watch();
   Status open_control();
+  // agent_reader.cpp
+  Status open_reader();
+  core::ReaderPort& reader();
+  void add_reader_status(control::Json& status, const core::ReaderView& view) const;
   // agent_witness.cpp
   Status open_witness();
   Status open_own_witness(const config::WitnessConfig& configured);
@@ -55,6 +60,7 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   core::WitnessPort* witness_port() const;
   void add_witness_status(control::Json& status, const core::WitnessView& view, Instant now) const;
   // agent_data.cpp
+  void run_alarm_script(const data::Json& said);
   Status open_data();
   Result<data::EngineProgram> filesync_program() const;
   Result<data::EngineProgram> mysql_program() const;
@@ -64,7 +70,11 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   void verify_data(RequestId request, const control::VerifyRequest& wanted);
   void verify_by_schedule(Instant now);
   void open_scripts();
+  // agent_permit.cpp
   void open_permit(const fence::Addresses& addresses);
+  void permit_vip(Instant until);
+  void revoke_vip();
+  void on_kernel_permit();
   // agent_keys.cpp
   void open_keys();
   void use_keys(const std::vector<wire::Key>& accepted);
@@ -107,8 +117,12 @@ class Agent : private core::OperatorPort, private core::HandoverPort {
   std::unique_ptr<witness::PingClient> ping_;     // null: no ping targets
   std::unique_ptr<data::EngineProvider> data_;    // null: nothing mirrors the data
   std::unique_ptr<vip::VirtualIp> vip_;
+  std::unique_ptr<ReaderAddress> reader_;  // null: no address for readers
   std::unique_ptr<fence::KernelPermit> kernel_permit_;
   PermitFan permit_;
+  bool kernel_lets_speak_ = false;  // since the last revocation
+  bool is_kernel_asked_ = false;
+  boost::asio::steady_timer kernel_wait_;
   std::unique_ptr<fence::GuardLink> guard_;
   std::chrono::seconds watchdog_timeout_{};  // in force; zero: not fed
   std::string watchdog_problem_;

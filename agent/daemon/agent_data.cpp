@@ -1,6 +1,8 @@
 // What mirrors the module's data: file replication (<rfs>), or the servers' own (<mysqlreplication>).
 #include "agent/daemon/agent.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ctime>
 
@@ -26,6 +28,9 @@ constexpr Duration silence_min = std::chrono::seconds{2};
 // A time of day is looked at so often; a minute is the smallest that can be said.
 constexpr Duration schedule_interval = std::chrono::seconds{20};
 constexpr std::uint64_t kilobyte = 1024;
+constexpr const char* alarm_script = "alarm";
+// It sends a message and no more.
+constexpr Duration alarm_limit = std::chrono::seconds{30};
 
 }  // namespace
 
@@ -64,6 +69,7 @@ Result<data::EngineProgram> Agent::filesync_program() const {
   options.send_limit = rfs.send_timeout;
   options.copy_bytes_per_second =
       kilobyte * static_cast<std::uint64_t>(rfs.resync_kilobytes_per_second_max.value_or(0));
+  options.copy_pieces = rfs.resync_readers;
   options.keys = data_keys();
   for (const config::HeartbeatPath& path : config::replication_paths(setup_.config, setup_.cluster, setup_.self)) {
     const auto local = resolve(path.local);
@@ -88,12 +94,16 @@ Result<data::EngineProgram> Agent::mysql_program() const {
   options.data_directory = mysql.data_directory;
   options.start_command = mysql.start_command;
   options.stop_command = mysql.stop_command;
+  options.server_command = mysql.server_command;
   options.has_semi_sync = mysql.has_semi_sync;
   options.provisions_errant = mysql.errant == config::ErrantReaction::provision;
   options.drain_limit = mysql.drain_limit;
   options.switch_limit = mysql.switch_limit;
   options.lag_limit = mysql.lag_limit;
   options.binlog_bytes_max = mysql.binlog_bytes_max;
+  options.copy_port = setup_.config.heart.port;
+  options.copy_bytes_per_second = kilobyte * mysql.provision_kilobytes_per_second_max;
+  options.keys = data_keys();
   // One network only: two names for a primary would be two replications to the standby.
   const config::HeartbeatPath path = config::replication_paths(setup_.config, setup_.cluster, setup_.self).front();
   const auto local = resolve(path.local);
@@ -102,7 +112,25 @@ Result<data::EngineProgram> Agent::mysql_program() const {
   if (!peer) return peer.error();
   options.own_address = local->text();
   options.peer_address = peer->text();
+  for (const config::FurtherReplicaConfig& replica : mysql.replicas) {
+    const auto [own, other] = config::replica_sources(setup_.config, setup_.cluster, setup_.self, replica);
+    const auto own_source = resolve(own);
+    if (!own_source) return own_source.error();
+    const auto other_source = resolve(other);
+    if (!other_source) return other_source.error();
+    options.replicas.push_back({replica.address, replica.port, own_source->text(), other_source->text()});
+  }
   return data::mysql_program(options, agent_binary_);
+}
+
+void Agent::run_alarm_script(const data::Json& said) {
+  scripts_->command(
+      {{alarm_script, said.at("raised").get<bool>() ? "raised" : "cleared", said.at("id"), said.at("text")},
+       alarm_limit,
+       true},
+      [](const hooks::CommandResult& result) {
+        if (!result.is_success) log::critical("mysql", "the script alarm failed: {}", result.detail);
+      });
 }
 
 Status Agent::open_data() {
@@ -113,16 +141,22 @@ Status Agent::open_data() {
       data::EngineProvider::open(io_, std::move(*program), [this](core::Event event) { deliver(std::move(event)); });
   if (!opened) return opened.error();
   data_ = std::move(*opened);
+  if (::access((setup_.paths.bin_dir(setup_.module) + "/" + alarm_script).c_str(), F_OK) == 0)
+    data_->on_alarm([this](const data::Json& said) { run_alarm_script(said); });
   permit_.add({[](const core::SetPermit&) {}, [this] { data_->give_up(); }});
   return success();
 }
 
 void Agent::verify_data(RequestId request, const control::VerifyRequest& wanted) {
-  if (!setup_.config.rfs) return control_->reply({request, false, "the module has no <rfs>: no directory is mirrored"});
+  if (!data_) {
+    return control_->reply(
+        {request, false, "the module has neither <rfs> nor <mysqlreplication>: it has no second copy of its data"});
+  }
+  const char* const component = setup_.config.rfs ? "rfs" : "mysql";
   const std::string who = wanted.asked_by.empty() ? "root" : wanted.asked_by;
-  data_->verify(wanted.repairs, [this, request, who, repairs = wanted.repairs](const Status& begun) {
+  data_->verify(wanted.repairs, [this, request, who, component, repairs = wanted.repairs](const Status& begun) {
     if (begun) {
-      log::write(log::Level::user, "rfs",
+      log::write(log::Level::user, component,
                  who + " asks for a verification of both copies" + (repairs ? ", with repairs" : ""));
     }
     control_->reply({request, static_cast<bool>(begun),
@@ -132,7 +166,10 @@ void Agent::verify_data(RequestId request, const control::VerifyRequest& wanted)
 }
 
 void Agent::verify_by_schedule(Instant now) {
-  if (!setup_.config.rfs || !setup_.config.rfs->verify_at || now < next_schedule_) return;
+  const auto verify_at = setup_.config.rfs     ? setup_.config.rfs->verify_at
+                         : setup_.config.mysql ? setup_.config.mysql->verify_at
+                                               : std::nullopt;
+  if (!verify_at || now < next_schedule_) return;
   next_schedule_ = now + schedule_interval;
   if (data_->progress().value("state", "") != "up to date") return;
   const std::time_t wall = std::time(nullptr);
@@ -142,10 +179,11 @@ void Agent::verify_by_schedule(Instant now) {
   std::optional<std::chrono::seconds> since_last;
   if (const auto last = data_->progress().find("verify"); last != data_->progress().end())
     since_last = std::chrono::seconds{wall - last->value("started_ms", std::int64_t{0}) / 1000};
-  if (!data::is_verify_due(*setup_.config.rfs->verify_at, since_midnight, since_last)) return;
-  data_->verify(false, [](const Status& begun) {
-    if (begun) return log::event("rfs", "verifies both copies, as verify_at says");
-    log::critical("rfs", "the verification of verify_at cannot begin: {}", begun.error().message);
+  if (!data::is_verify_due(*verify_at, since_midnight, since_last)) return;
+  const char* const component = setup_.config.rfs ? "rfs" : "mysql";
+  data_->verify(false, [component](const Status& begun) {
+    if (begun) return log::event(component, "verifies both copies, as verify_at says");
+    log::critical(component, "the verification of verify_at cannot begin: {}", begun.error().message);
   });
 }
 

@@ -17,7 +17,7 @@ void Agent::reload_keys() {
 void Agent::use_keys(const std::vector<wire::Key>& accepted) {
   transport_->set_keys(accepted);
   if (witness_) witness_->set_keys(accepted);
-  if (data_ && setup_.config.rfs) data_->set_keys(data_keys());
+  if (data_) data_->set_keys(data_keys());
   // What the guard would send for this node is signed in advance: with the former key the peer might not believe it.
   released_epoch_ = Epoch{};
   if (!driver_) return;

@@ -55,7 +55,7 @@ std::string shared_dir(const std::string& agent_binary, const char* installed, c
 
 }  // namespace
 
-Result<vip::Options> vip_options(const config::ModuleConfig& module) {
+Result<vip::Options> vip_options(const config::ModuleConfig& module, bool for_readers) {
   vip::Options options;
   for (const config::InterfaceConfig& interface : module.interfaces) {
     std::string name = interface.name;
@@ -63,6 +63,7 @@ Result<vip::Options> vip_options(const config::ModuleConfig& module) {
       const auto address = resolve(virtual_address.address);
       if (!address) return address.error();
       if (name.empty()) name = interface_of(*address);
+      if (virtual_address.is_for_readers != for_readers) continue;
       options.addresses.push_back(
           {boost::asio::ip::make_address(address->text()), interface.name, virtual_address.prefix_bits});
     }

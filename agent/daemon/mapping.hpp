@@ -11,7 +11,8 @@
 
 namespace clusteragent::daemon {
 
-Result<vip::Options> vip_options(const config::ModuleConfig& module);
+/// Of the virtual IP, or of the addresses for readers.
+Result<vip::Options> vip_options(const config::ModuleConfig& module, bool for_readers);
 hooks::Options script_options(const Setup& setup, const std::string& agent_binary);
 watch::Options watch_options(const config::ErrdConfig& errd);
 

@@ -18,6 +18,9 @@ core::Policy make_policy(const config::ModuleConfig& module, const config::Clust
   policy.asks_ping = module.splitbrain.ping.has_value();
   policy.has_witness = module.splitbrain.has_third_voter();
   policy.mirrors_data = module.mirrors_data();
+  policy.reader.is_configured = module.has_reader_address();
+  policy.reader.needs_replica = module.mysql.has_value();
+  if (module.mysql) policy.reader.lag_max = module.mysql->reader_lag_limit;
   policy.config_hash = config::effective_hash(module, cluster);
   policy.incarnation = incarnation;
   policy.jitter_seed = incarnation.value();

@@ -15,6 +15,17 @@ namespace {
 constexpr const char* mysql_engine = "clusteragent-mysql";
 constexpr mode_t others = 077;
 
+Json to_json(const std::vector<FurtherReplica>& replicas) {
+  Json all = Json::array();
+  for (const FurtherReplica& each : replicas) {
+    all.push_back({{"address", each.address},
+                   {"port", each.port},
+                   {"own_address", each.own_address},
+                   {"peer_address", each.peer_address}});
+  }
+  return all;
+}
+
 Json to_json(const MysqlOptions& options) {
   return {{"do", "configure"},
           {"module", options.module},
@@ -32,8 +43,13 @@ Json to_json(const MysqlOptions& options) {
           {"lag_limit_ms", to_milliseconds(options.lag_limit)},
           {"binlog_bytes_max", options.binlog_bytes_max},
           {"data_directory", options.data_directory},
+          {"copy_port", options.copy_port},
+          {"copy_bytes_per_second", options.copy_bytes_per_second},
+          {"keys", to_json(options.keys)},
           {"start_command", options.start_command},
-          {"stop_command", options.stop_command}};
+          {"stop_command", options.stop_command},
+          {"server_command", options.server_command},
+          {"replicas", to_json(options.replicas)}};
 }
 
 }  // namespace

@@ -24,6 +24,14 @@ struct EngineProgram {
 
 EngineProgram filesync_program(const EngineOptions& options, const std::string& agent_binary);
 
+/// A server beside the pair, and by which addresses it reaches this node and the other one.
+struct FurtherReplica {
+  std::string address;
+  std::uint16_t port = 0;
+  std::string own_address;
+  std::string peer_address;
+};
+
 /// What `clusteragent-mysql` is told first.
 struct MysqlOptions {
   std::string module;
@@ -37,12 +45,17 @@ struct MysqlOptions {
   std::string data_directory;
   std::string start_command;
   std::string stop_command;
+  std::string server_command;
+  std::uint16_t copy_port = 0;              // TCP, between the two engines
+  std::uint64_t copy_bytes_per_second = 0;  // 0: as fast as it goes
+  std::vector<EngineKey> keys;
   bool has_semi_sync = true;
   bool provisions_errant = false;  // false: an operator is asked
   Duration drain_limit{};
   Duration switch_limit{};
   Duration lag_limit{};
-  std::uint64_t binlog_bytes_max = 0;  // 0: any size will do
+  std::uint64_t binlog_bytes_max = 0;  // 0: nothing is purged
+  std::vector<FurtherReplica> replicas;
 };
 
 /// Fails where the engine's program is missing, or others could read the accounts.

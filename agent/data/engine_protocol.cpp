@@ -47,6 +47,7 @@ Json to_json(const EngineOptions& options) {
           {"copy_limit_ns", options.copy_limit.count()},
           {"send_limit_ns", options.send_limit.count()},
           {"copy_bytes_per_second", options.copy_bytes_per_second},
+          {"copy_pieces", options.copy_pieces},
           {"confirm_limit_ns", options.confirm_limit.count()}};
 }
 
@@ -78,6 +79,7 @@ EngineOptions engine_options(const Json& json) {
   options.copy_limit = Duration{json.at("copy_limit_ns").get<std::int64_t>()};
   options.send_limit = Duration{json.at("send_limit_ns").get<std::int64_t>()};
   options.copy_bytes_per_second = json.at("copy_bytes_per_second");
+  options.copy_pieces = json.at("copy_pieces");
   options.silence_limit = Duration{json.at("silence_limit_ns").get<std::int64_t>()};
   options.confirm_limit = Duration{json.at("confirm_limit_ns").get<std::int64_t>()};
   return options;

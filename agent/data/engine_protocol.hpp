@@ -2,8 +2,11 @@
 // What the agent and its engine say to each other over their socket pair (SOCK_SEQPACKET, a JSON object a message).
 // Both come from one build, so there is one version. Values; any thread.
 //
-// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release, verify. To the agent:
-// finished (answers lead, follow, release and verify by their token), synced, behind, note, progress.
+// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release, verify; hold (once for each
+// that was kept) and take_over, in place of lead. To the agent: finished (answers lead, follow, release, verify and
+// take_over by their token), synced, behind, note, alarm (of MySQL: raised, id, text), replica (of MySQL, on a
+// standby every second: lag_ms where it is known, problem where it does not follow), progress; keep (descriptors
+// beside it, which are the next engine's should this one die), drop, drop_all.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -51,6 +54,7 @@ struct EngineOptions {
   Duration copy_limit{};
   Duration send_limit{};
   std::uint64_t copy_bytes_per_second = 0;
+  std::uint32_t copy_pieces = 1;
 };
 
 /// The directories as a sentence has them; two nodes with the same text mirror the same.

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,56 +9,22 @@
 #include <array>
 #include <csignal>
 #include <cstring>
-#include <functional>
-#include <map>
-#include <set>
 
 #include "agent/base/log.hpp"
+#include "agent/data/engine_process.hpp"
+#include "agent/data/engine_socket.hpp"
+#include "agent/data/provider_impl.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::data {
 namespace {
 
 namespace asio = boost::asio;
 
-constexpr const char* engine_died = "the replication engine died";
-// One that dies at once again and again is given time; one that answered has proved itself.
-constexpr std::chrono::milliseconds respawn_pause_min{50};
 constexpr std::chrono::milliseconds respawn_pause_max{5000};
-// The core counts its tokens from one.
-constexpr std::uint64_t own_numbers = std::uint64_t{1} << 63U;
-// The core may have no use for the first word: it is starting the application, or in maintenance.
-constexpr std::chrono::seconds complaint_pause_min{1};
+// What is kept goes to an engine that is only being started.
+constexpr int send_room_bytes = 8 * 1024 * 1024;
 constexpr std::chrono::seconds complaint_pause_max{30};
-
-/// The child has the socket where it looks for it, default signals, no blocked ones, and a session of its own.
-Result<pid_t> start_process(const EngineProgram& program, int descriptor) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_adddup2(&actions, descriptor, engine_descriptor);
-  sigset_t none;
-  sigset_t all;
-  ::sigemptyset(&none);
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  std::vector<std::string> words = program.arguments;
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t process = -1;
-  const int code =
-      ::posix_spawn(&process, program.executable.c_str(), &actions, &attributes, arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  if (code != 0) {
-    return Error{ErrorCode::system,
-                 fmt::format("cannot start the replication engine {}: {}", program.executable, std::strerror(code))};
-  }
-  return process;
-}
 
 log::Level level_of(const std::string& letter) {
   return letter == "C" ? log::Level::critical : letter == "E" ? log::Level::event : log::Level::info;
@@ -67,56 +32,12 @@ log::Level level_of(const std::string& letter) {
 
 }  // namespace
 
-// Shared with the handlers on the io_context, which may still come after the provider went.
-struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
-  Impl(asio::io_context& context, EngineProgram wanted, core::EventSink to)
-      : program{std::move(wanted)},
-        sink{std::move(to)},
-        io{context},
-        socket{context},
-        respawn{context},
-        complaint{context} {}
-
-  Status start();
-  void listen();
-  void hear();
-  void handle(const Json& message);
-  void refuse(const std::exception& error);
-  Epoch epoch_of(const Json& said) const;
-  void lost();
-  void send(const Json& message);
-  void ask(const Json& message, Token token);
-  void start_again();
-  void complain();
-  void finish(Token token, bool is_success, const std::string& detail);
-  void close();
-
-  EngineProgram program;
-  core::EventSink sink;
-  asio::io_context& io;
-  asio::posix::stream_descriptor socket;
-  asio::steady_timer respawn;
-  asio::steady_timer complaint;
-  std::set<Token> owed;
-  std::map<std::uint64_t, std::function<void(const Status&)>> asked;  // by numbers that no token of the core has
-  std::uint64_t next_asked = own_numbers;
-  std::vector<Json> unsent;  // while no engine runs
-  std::chrono::milliseconds respawn_pause = respawn_pause_min;
-  std::chrono::seconds complaint_pause = complaint_pause_min;
-  Epoch epoch;
-  bool is_engaged = false;  // leads or follows, or was told to
-  bool is_missed = false;   // an engine died that led or followed, and nothing was done about it yet
-  bool is_closed = false;
-  pid_t process = -1;
-  Json progress;
-  std::vector<char> message = std::vector<char>(message_bytes_max);
-};
-
 Status EngineProvider::Impl::start() {
   std::array<int, 2> pair{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     return Error{ErrorCode::system, fmt::format("cannot make the engine's socket: {}", std::strerror(errno))};
   }
+  ::setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &send_room_bytes, sizeof send_room_bytes);
   const auto started = start_process(program, pair[1]);
   ::close(pair[1]);
   if (!started) {
@@ -126,7 +47,10 @@ Status EngineProvider::Impl::start() {
   process = *started;
   socket.assign(pair[0]);
   listen();
-  send(program.configuration);
+  Json configuration = program.configuration;
+  if (succession.is_under_way()) configuration["takes_over"] = true;
+  send(configuration);
+  if (succession.is_under_way()) ask_to_take_over();
   for (const Json& each : std::exchange(unsent, {})) send(each);
   return success();
 }
@@ -139,10 +63,16 @@ void EngineProvider::Impl::listen() {
 }
 
 void EngineProvider::Impl::hear() {
-  const ssize_t size = ::recv(socket.native_handle(), message.data(), message.size(), MSG_DONTWAIT);
-  if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) return lost();
+  Received received = receive_message(socket.native_handle(), message, MSG_DONTWAIT);
+  if (received.bytes == 0 || (received.bytes < 0 && errno != EAGAIN && errno != EINTR)) return lost();
   try {
-    if (size > 0) handle(Json::parse(message.data(), message.data() + size));
+    if (received.bytes > 0) {
+      const Json said = Json::parse(message.data(), message.data() + received.bytes);
+      if (said.at("is") == "keep")
+        succession.keep(said.at("key"), said.at("about"), std::move(received.descriptors));
+      else
+        handle(said);
+    }
   } catch (const Json::exception& error) {
     refuse(error);
   }
@@ -159,15 +89,30 @@ void EngineProvider::Impl::refuse(const std::exception& error) {
 void EngineProvider::Impl::handle(const Json& said) {
   const std::string what = said.at("is");
   if (what == "finished")
-    finish(Token{said.at("token").get<std::uint64_t>()}, said.at("ok"), said.at("detail"));
-  else if (what == "synced")
+    finish(Token{said.at("token").get<std::uint64_t>()}, said.at("ok"), said.at("detail"),
+           said.value("untouched", false));
+  else if (what == "drop")
+    succession.drop(said.at("key"));
+  else if (what == "drop_all")
+    succession.drop_all();
+  else if (what == "synced") {
+    succession.set_solo(false);
     sink(core::ProviderSynced{epoch_of(said)});
-  else if (what == "behind")
+  } else if (what == "behind")
     sink(core::ProviderBehind{epoch_of(said), said.at("reason")});
-  else if (what == "note")
+  else if (what == "replica") {
+    core::ReplicaSeen seen;
+    if (said.contains("lag_ms")) seen.lag = std::chrono::milliseconds{said.at("lag_ms").get<std::int64_t>()};
+    seen.problem = said.value("problem", "");
+    sink(seen);
+  } else if (what == "note")
     log::write(level_of(said.at("level")), program.component, said.at("text").get<std::string>());
-  else if (what == "progress")
+  else if (what == "alarm" && alarm)
+    alarm(said);
+  else if (what == "progress") {
     progress = said.at("status");
+    if (!told_succession.is_null()) progress["taken_over"] = told_succession;
+  }
 }
 
 Epoch EngineProvider::Impl::epoch_of(const Json& said) const {
@@ -175,29 +120,50 @@ Epoch EngineProvider::Impl::epoch_of(const Json& said) const {
   return found == said.end() ? epoch : Epoch{found->get<std::uint64_t>()};
 }
 
-void EngineProvider::Impl::finish(Token token, bool is_success, const std::string& detail) {
+void EngineProvider::Impl::finish(Token token, bool is_success, const std::string& detail, bool is_untouched) {
   if (const auto own = asked.extract(token.value()); !own.empty())
     return own.mapped()(is_success ? success() : Status{Error{ErrorCode::refused, detail}});
   if (owed.erase(token) == 0) return;
   if (is_success) respawn_pause = respawn_pause_min;
+  if (is_success && token == asked_to_lead && !succession.is_leading()) succession.set_leading(may_begin_solo);
   if (!is_success) log::critical(program.component, "{}", detail);
-  sink(core::ActionFinished{token, is_success ? core::Outcome::success : core::Outcome::failure, detail});
+  sink(core::ActionFinished{token, is_success ? core::Outcome::success : core::Outcome::failure, detail, is_untouched});
 }
 
 void EngineProvider::Impl::lost() {
   boost::system::error_code ignored;
   socket.close(ignored);
-  log::critical(program.component, "{}; {}", engine_died, program.without);
+  ended.push_back(process);
+  if (is_engaged && owed.empty() && succession.may_take_over(platform::boottime_now())) return take_over();
+  // From here on what the application tries fails.
+  succession.drop_all();
+  succession.set_leading(std::nullopt);
+  if (!succession.is_under_way()) log::critical(program.component, "{}; {}", engine_died, program.without);
   progress = program.progress_without;
   unsent.clear();
   for (const auto& [number, answer] : std::exchange(asked, {})) answer(Error{ErrorCode::refused, engine_died});
   for (const Token token : std::set<Token>{owed}) finish(token, false, engine_died);
-  if (std::exchange(is_engaged, false)) {
-    is_missed = true;
-    complaint_pause = complaint_pause_min;
-    complain();
-  }
+  miss();
   start_again();
+}
+
+void EngineProvider::Impl::miss() {
+  if (!std::exchange(is_engaged, false)) return;
+  is_missed = true;
+  complaint_pause = complaint_pause_min;
+  complain();
+}
+
+void EngineProvider::Impl::reap() {
+  std::erase_if(ended, [this](pid_t each) {
+    int how = 0;
+    // Its socket closes a moment before it can be reaped.
+    if (::waitpid(each, &how, WNOHANG) == 0) return false;
+    last_signal = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+    if (last_signal != 0)
+      log::critical(program.component, "the former replication engine was ended by signal {}", last_signal);
+    return true;
+  });
 }
 
 void EngineProvider::Impl::complain() {
@@ -214,10 +180,7 @@ void EngineProvider::Impl::start_again() {
   respawn_pause = std::min(2 * respawn_pause, respawn_pause_max);
   respawn.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->is_closed) return;
-    int how = 0;
-    // Its socket closes a moment before it can be reaped.
-    if (::waitpid(self->process, &how, WNOHANG) == self->process && WIFSIGNALED(how))
-      log::critical(self->program.component, "the former replication engine was ended by signal {}", WTERMSIG(how));
+    self->reap();
     const Status started = self->start();
     if (started) return;
     log::critical(self->program.component, "{}", started.error().message);
@@ -244,8 +207,10 @@ void EngineProvider::Impl::close() {
   is_closed = true;
   respawn.cancel();
   complaint.cancel();
+  take_over_end.cancel();
   boost::system::error_code ignored;
   socket.close(ignored);
+  succession.drop_all();
 }
 
 EngineProvider::EngineProvider(std::shared_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -264,6 +229,8 @@ Result<std::unique_ptr<EngineProvider>> EngineProvider::open(asio::io_context& i
 void EngineProvider::lead(const core::LeadData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
+  impl_->asked_to_lead = wanted.token;
+  impl_->may_begin_solo = wanted.is_solo;
   impl_->ask(
       {{"do", "lead"}, {"token", wanted.token.value()}, {"epoch", wanted.epoch.value()}, {"solo", wanted.is_solo}},
       wanted.token);
@@ -272,6 +239,7 @@ void EngineProvider::lead(const core::LeadData& wanted) {
 void EngineProvider::follow(const core::FollowData& wanted) {
   impl_->epoch = wanted.epoch;
   impl_->is_engaged = true;
+  impl_->succession.set_leading(std::nullopt);
   impl_->ask({{"do", "follow"},
               {"token", wanted.token.value()},
               {"epoch", wanted.epoch.value()},
@@ -280,15 +248,19 @@ void EngineProvider::follow(const core::FollowData& wanted) {
 }
 
 void EngineProvider::allow_solo(const core::AllowSolo&) {
+  impl_->succession.set_solo(true);
   if (impl_->socket.is_open()) impl_->send({{"do", "allow_solo"}});
 }
 
 void EngineProvider::give_up() {
+  // The next one would not know.
+  impl_->succession.set_leading(std::nullopt);
   if (impl_->socket.is_open()) impl_->send({{"do", "give_up"}});
 }
 
 void EngineProvider::release(const core::ReleaseData& wanted) {
   impl_->is_engaged = impl_->is_missed = false;
+  impl_->succession.set_leading(std::nullopt);
   impl_->complaint.cancel();
   if (impl_->socket.is_open()) return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token);
   // A dead engine acknowledges nothing.
@@ -302,6 +274,10 @@ void EngineProvider::verify(bool repairs, std::function<void(const Status&)> ans
   const std::uint64_t number = impl_->next_asked++;
   impl_->asked.emplace(number, std::move(answer));
   impl_->send({{"do", "verify"}, {"token", number}, {"repair", repairs}});
+}
+
+void EngineProvider::on_alarm(std::function<void(const Json&)> handler) {
+  impl_->alarm = std::move(handler);
 }
 
 void EngineProvider::set_keys(const std::vector<EngineKey>& keys) {

@@ -5,7 +5,9 @@
 // Ownership: the daemon owns it; the io_context must outlive it. Threads: the decision thread only; no method waits.
 // Events come from the io_context, never from inside a method.
 // Errors: an engine that dies fails what it owed an answer for, is started again, and the module with it
-// (ProcessFailed, so within the module's restart budget); said again until the module lets go of its data.
+// (ProcessFailed, so within the module's restart budget); said again until the module lets go of its data. Where the
+// next engine takes its place while the application goes on (Succession), the core hears that the other node is behind,
+// and no more.
 #include <nlohmann/json.hpp>
 
 #include <functional>
@@ -36,7 +38,10 @@ class EngineProvider : public core::ProviderPort {
   /// Asks for a verification (file replication); `answer` says whether it has begun, later and once.
   void verify(bool repairs, std::function<void(const Status&)> answer);
 
-  /// For connections from now on; of an engine that has keys (file replication).
+  /// What the engine has an alarm for, as it said it: raised (or cleared), id, text. Called on the decision thread.
+  void on_alarm(std::function<void(const Json&)> handler);
+
+  /// For connections from now on; both engines have them.
   void set_keys(const std::vector<EngineKey>& keys);
 
   /// What the engine said last, for `status`.

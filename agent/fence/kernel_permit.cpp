@@ -95,6 +95,7 @@ void KernelPermit::work() {
     lock.unlock();
     const Instant start = boottime_now();
     const int code = carry_out(until);
+    if (told_ && until != never) told_();
     lock.lock();
     note_result(code, boottime_now() - start);
     is_working_ = false;

@@ -10,6 +10,7 @@
 // Errors: open() fails where nftables is missing or forbidden; the daemon then goes on with the guard and the address
 // lifetime. A later refusal is logged, and the rules are made anew where somebody flushed them.
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -42,6 +43,9 @@ class KernelPermit final : public core::PermitPort {
 
   void set(const core::SetPermit& action) override;
   void revoke() override;
+  /// Called from now on, on the thread of the transactions, after each that was to let the addresses speak, refused or
+  /// not. Before the first set().
+  void tell_after_each(std::function<void()> told) { told_ = std::move(told); }
 
   /// Waits until every note so far is carried out; for a clean stop and for tests.
   void settle();
@@ -74,6 +78,7 @@ class KernelPermit final : public core::PermitPort {
   bool is_stopping_ = false;
   bool is_refused_ = false;  // the last transaction was
   PermitStatistics statistics_;
+  std::function<void()> told_;
   std::thread thread_;
 };
 

@@ -179,17 +179,17 @@ void add_chain(BatchWriter& batch, std::uint16_t family, const std::string& tabl
             [&](nlmsghdr* header) { nftnl_chain_nlmsg_build_payload(header, chain.get()); });
 }
 
-/// A rule that ends in drop, put together from conditions.
-class DropRule {
+/// A rule that ends in drop, or in accept, put together from conditions.
+class Rule {
  public:
-  DropRule(const Site& site, const std::string& table, const char* chain)
+  Rule(const Site& site, const std::string& table, const char* chain)
       : site_{site}, rule_{nftnl_rule_alloc(), &nftnl_rule_free} {
     nftnl_rule_set_str(rule_.get(), NFTNL_RULE_TABLE, table.c_str());
     nftnl_rule_set_str(rule_.get(), NFTNL_RULE_CHAIN, chain);
     nftnl_rule_set_u32(rule_.get(), NFTNL_RULE_FAMILY, site.family);
   }
 
-  DropRule& if_meta(std::uint32_t key, std::uint8_t value) {
+  Rule& if_meta(std::uint32_t key, std::uint8_t value) {
     nftnl_expr* expression = nftnl_expr_alloc("meta");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_META_KEY, key);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_META_DREG, NFT_REG_1);
@@ -197,21 +197,21 @@ class DropRule {
     return equals(&value, sizeof value);
   }
   /// Of an IPv4 or IPv6 packet in the inet table; ARP tables see ARP only.
-  DropRule& if_family() {
+  Rule& if_family() {
     return if_meta(NFT_META_NFPROTO, site_.half.is_v4 ? std::uint8_t{NFPROTO_IPV4} : std::uint8_t{NFPROTO_IPV6});
   }
-  DropRule& if_bytes(std::uint32_t base, std::uint32_t offset, const std::vector<std::uint8_t>& value) {
+  Rule& if_bytes(std::uint32_t base, std::uint32_t offset, const std::vector<std::uint8_t>& value) {
     return load(base, offset, static_cast<std::uint32_t>(value.size())).equals(value.data(), value.size());
   }
-  DropRule& if_muted(std::uint32_t base, std::uint32_t offset) {
+  Rule& if_muted(std::uint32_t base, std::uint32_t offset) {
     return load(base, offset, site_.half.key_bytes)
         .lookup(site_.half.virtual_set, false)
         .lookup(site_.half.permit_set, true);
   }
-  DropRule& if_not_virtual(std::uint32_t base, std::uint32_t offset) {
+  Rule& if_not_virtual(std::uint32_t base, std::uint32_t offset) {
     return load(base, offset, site_.half.key_bytes).lookup(site_.half.virtual_set, true);
   }
-  DropRule& if_destination_is_local() {
+  Rule& if_destination_is_local() {
     nftnl_expr* expression = nftnl_expr_alloc("fib");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
@@ -221,10 +221,24 @@ class DropRule {
     return equals(&local, sizeof local);
   }
 
-  void append_to(BatchWriter& batch) {
+  /// One bit of a byte is set.
+  Rule& if_flag(std::uint32_t base, std::uint32_t offset, std::uint8_t flag) {
+    load(base, offset, sizeof flag);
+    nftnl_expr* expression = nftnl_expr_alloc("bitwise");
+    const std::uint8_t nothing = 0;
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, sizeof flag);
+    nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, &flag, sizeof flag);
+    nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, &nothing, sizeof nothing);
+    add(expression);
+    return equals(&flag, sizeof flag);
+  }
+
+  void append_to(BatchWriter& batch, std::uint32_t end = NF_DROP) {
     nftnl_expr* verdict = nftnl_expr_alloc("immediate");
     nftnl_expr_set_u32(verdict, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-    nftnl_expr_set_u32(verdict, NFTNL_EXPR_IMM_VERDICT, NF_DROP);
+    nftnl_expr_set_u32(verdict, NFTNL_EXPR_IMM_VERDICT, end);
     add(verdict);
     batch.add(NFT_MSG_NEWRULE, site_.family, NLM_F_CREATE | NLM_F_APPEND,
               [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule_.get()); });
@@ -233,7 +247,7 @@ class DropRule {
  private:
   void add(nftnl_expr* expression) { nftnl_rule_add_expr(rule_.get(), expression); }  // the rule owns it now
 
-  DropRule& load(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes) {
+  Rule& load(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes) {
     nftnl_expr* expression = nftnl_expr_alloc("payload");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, base);
@@ -242,7 +256,7 @@ class DropRule {
     add(expression);
     return *this;
   }
-  DropRule& equals(const void* value, std::size_t bytes) {
+  Rule& equals(const void* value, std::size_t bytes) {
     nftnl_expr* expression = nftnl_expr_alloc("cmp");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
@@ -250,7 +264,7 @@ class DropRule {
     add(expression);
     return *this;
   }
-  DropRule& lookup(const char* set, bool is_inverted) {
+  Rule& lookup(const char* set, bool is_inverted) {
     nftnl_expr* expression = nftnl_expr_alloc("lookup");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
     nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, set);
@@ -269,12 +283,21 @@ constexpr std::uint32_t transport = NFT_PAYLOAD_TRANSPORT_HEADER;
 void add_ip_rules(BatchWriter& batch, const Site& site, const std::string& table) {
   const std::uint32_t source = site.half.is_v4 ? 12 : 8;
   const std::uint32_t destination = site.half.is_v4 ? 16 : 24;
-  DropRule{site, table, "in"}.if_family().if_muted(network, destination).if_destination_is_local().append_to(batch);
-  DropRule{site, table, "out"}.if_family().if_muted(network, source).append_to(batch);
+  Rule{site, table, "in"}.if_family().if_muted(network, destination).if_destination_is_local().append_to(batch);
+  // It serves nobody: a client learns that its connection is over.
+  constexpr std::uint32_t flags = 13;
+  constexpr std::uint8_t rst = 0x04;
+  Rule{site, table, "out"}
+      .if_family()
+      .if_muted(network, source)
+      .if_meta(NFT_META_L4PROTO, IPPROTO_TCP)
+      .if_flag(transport, flags, rst)
+      .append_to(batch, NF_ACCEPT);
+  Rule{site, table, "out"}.if_family().if_muted(network, source).append_to(batch);
   if (site.half.is_v4) return;
   constexpr std::uint32_t target = 8;  // of a solicitation and an advertisement alike, RFC 4861 §4.3, §4.4
   const auto discovery = [&](const char* chain, std::uint8_t type) {
-    DropRule{site, table, chain}
+    Rule{site, table, chain}
         .if_family()
         .if_meta(NFT_META_L4PROTO, IPPROTO_ICMPV6)
         .if_bytes(transport, 0, {type})
@@ -289,12 +312,12 @@ void add_arp_rules(BatchWriter& batch, const Site& site, const std::string& tabl
   constexpr std::uint32_t operation = 6;
   constexpr std::uint32_t sender = 14;
   constexpr std::uint32_t target = 24;
-  DropRule{site, table, "in"}
+  Rule{site, table, "in"}
       .if_bytes(network, operation, {0, 1})
       .if_muted(network, target)
       .if_not_virtual(network, sender)
       .append_to(batch);
-  DropRule{site, table, "out"}.if_muted(network, sender).append_to(batch);
+  Rule{site, table, "out"}.if_muted(network, sender).append_to(batch);
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 //   in:  traffic to an address that is local here is dropped, before any address translation; so are ARP requests and
 //        neighbour solicitations for it. Traffic that is only forwarded to the other node passes, and so do the other
 //        node's announcements: this node is its client like any other.
-//   out: whatever has the address as its source, ARP and neighbour advertisements included, is dropped.
+//   out: whatever has the address as its source, ARP and neighbour advertisements included, is dropped; but for a RST
+//        of TCP, by which clients learn that a connection is over.
 // Frames sent through a packet socket do not pass these chains: agent/vip asks for the permit itself.
 #include <chrono>
 #include <cstddef>

@@ -32,6 +32,9 @@ wire::StatusFrame to_frame(const core::PeerStatus& status) {
   frame.is_candidate = status.is_candidate;
   frame.insists = status.insists;
   frame.is_probe = status.is_probe;
+  frame.holds_reader = status.holds_reader;
+  frame.is_reader_fit = status.is_reader_fit;
+  frame.grants_reader = status.grants_reader;
   frame.wish_id = status.wish_id;
   frame.granted_wish_id = status.granted_wish_id;
   frame.config_hash = status.config_hash;
@@ -67,6 +70,9 @@ core::PeerStatus to_status(const wire::Header& header, const wire::StatusFrame& 
   status.is_candidate = frame.is_candidate;
   status.insists = frame.insists;
   status.is_probe = frame.is_probe;
+  status.holds_reader = frame.holds_reader;
+  status.is_reader_fit = frame.is_reader_fit;
+  status.grants_reader = frame.grants_reader;
   status.wish_id = frame.wish_id;
   status.granted_wish_id = frame.granted_wish_id;
   status.config_hash = frame.config_hash;

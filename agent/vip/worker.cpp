@@ -5,6 +5,7 @@
 #include "agent/base/log.hpp"
 #include "agent/platform/clock.hpp"
 #include "agent/platform/linux/thread.hpp"
+#include "agent/vip/connection_end.hpp"
 
 namespace clusteragent::vip {
 namespace {
@@ -15,6 +16,14 @@ using platform::errno_text;
 
 // The core sets the permit in the same step as it asks for the address; later than this it has changed its mind.
 constexpr std::chrono::milliseconds permit_wait_max{1000};
+// Thousands of connections; what is not ended by then is left to its clients, because the address has to go.
+constexpr std::chrono::milliseconds connections_end_max{50};
+
+std::vector<IpAddress> addresses_of(const Options& options) {
+  std::vector<IpAddress> addresses;
+  for (const VirtualAddress& one : options.addresses) addresses.push_back(one.address);
+  return addresses;
+}
 
 }  // namespace
 
@@ -23,6 +32,7 @@ Worker::Worker(const Options& options, Board& board, Reports reports)
       board_{board},
       reports_{std::move(reports)},
       keep_running_{asio::make_work_guard(io_)},
+      resets_{io_, addresses_of(options_)},
       permit_timer_{io_},
       burst_timer_{io_},
       repeat_timer_{io_},
@@ -93,6 +103,7 @@ bool Worker::must_wait_for_permit() {
 }
 
 void Worker::acquire() {
+  resets_.stop();
   if (must_wait_for_permit()) {
     permit_timer_.expires_after(permit_wait_max);
     permit_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -175,14 +186,39 @@ void Worker::release(Token token) {
   repeat_timer_.cancel();
   permit_timer_.cancel();
   finish_acquire(core::Outcome::failure, "given up before it was set: the virtual IP was released");
+  const bool has_late_segments = listen_for_late_segments();
+  if (has_late_segments) end_connections();
   std::string problems;
   for (Binding& binding : bindings_) {
     std::string problem = remove(binding);
     if (problem.empty()) problem = remove_everywhere(binding);
     if (!problem.empty()) problems += (problems.empty() ? "" : "; ") + problem;
   }
+  if (has_late_segments && problems.empty()) resets_.answer();
   reports_.event(
       core::ActionFinished{token, problems.empty() ? core::Outcome::success : core::Outcome::failure, problems});
+}
+
+/// Where this node had the address and nobody else claims it: clients hold on to it until the next owner announces it.
+bool Worker::listen_for_late_segments() {
+  {
+    const std::lock_guard lock{board_.mutex};
+    if (board_.owner && boottime_now() - board_.owner->seen < reset_span) return false;
+  }
+  bool is_any = false;
+  for (const Binding& binding : bindings_) {
+    const Link* link = binding.is_set && binding.place ? table_.find(binding.place->link) : nullptr;
+    if (link == nullptr || !link->mac) continue;
+    resets_.listen(link->index, link->name);
+    is_any = true;
+  }
+  return is_any;
+}
+
+void Worker::end_connections() {
+  if (!diag_) return;
+  const auto count = vip::end_connections(*diag_, addresses_of(options_), connections_end_max);
+  if (count > 0) log::info("vip", "{} connection(s) of the virtual IP ended by RST before it goes", count);
 }
 
 void Worker::refresh() {

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "agent/vip/address_control.hpp"
+#include "agent/vip/reset_answerer.hpp"
 #include "agent/vip/virtual_ip.hpp"
 #include "agent/vip/wire_tap.hpp"
 
@@ -75,6 +76,8 @@ class Worker {
   void acquire();
   std::string set(Binding& binding);
   void release(Token token);
+  bool listen_for_late_segments();
+  void end_connections();
   std::string remove(Binding& binding);
   std::string remove_everywhere(const Binding& binding);
   void refresh();
@@ -115,10 +118,12 @@ class Worker {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_;
   std::optional<platform::NetlinkSocket> route_;
   std::optional<platform::NetlinkSocket> monitor_;
+  std::optional<platform::NetlinkSocket> diag_;  // nothing: this kernel has none
   std::optional<Descriptor> monitor_readable_;
   InterfaceTable table_;
   std::vector<Binding> bindings_;
   std::map<unsigned, OpenTap> taps_;
+  ResetAnswerer resets_;
   std::vector<Token> acquiring_;
   bool is_held_ = false;
   bool announcement_waits_ = false;

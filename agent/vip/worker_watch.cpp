@@ -43,6 +43,7 @@ Status Worker::open() {
   if (!monitor) return monitor.error();
   route_.emplace(std::move(route).value());
   monitor_.emplace(std::move(monitor).value());
+  if (auto diag = NetlinkSocket::open(NETLINK_SOCK_DIAG)) diag_.emplace(std::move(diag).value());
   // Hear first, read then: a change in between is heard twice instead of never.
   if (const Status joined = join_groups(*monitor_); !joined) return joined;
   if (const Status read = read_kernel(); !read) return read;
@@ -237,6 +238,7 @@ void Worker::on_frame(std::span<const std::uint8_t> frame) {
     const std::lock_guard lock{board_.mutex};
     board_.owner = Owner{claim->address, claim->mac, now};
   }
+  resets_.on_claim();
   if (!is_held_ || now - binding->conflict_reported < conflict_report_interval) return;
   binding->conflict_reported = now;
   reports_.event(core::VipConflict{claim->address.to_string(), to_text(claim->mac)});

@@ -22,17 +22,25 @@ auto flags_in(Frame& frame) {
                     &frame.is_candidate, &frame.insists,      &frame.is_probe};
 }
 
-std::uint8_t flags_of(const StatusFrame& frame) {
+// Of the readers' address; an older peer knows none.
+template <typename Frame>
+auto reader_flags_in(Frame& frame) {
+  return std::array{&frame.holds_reader, &frame.is_reader_fit, &frame.grants_reader};
+}
+
+template <std::size_t count>
+std::uint8_t bits_of(const std::array<const bool*, count>& flags) {
   unsigned bits = 0;
   unsigned shift = 0;
-  for (const bool* flag : flags_in(frame)) bits |= static_cast<unsigned>(*flag) << shift++;
+  for (const bool* flag : flags) bits |= static_cast<unsigned>(*flag) << shift++;
   return static_cast<std::uint8_t>(bits);
 }
 
 // False when a bit is set that has no meaning.
-bool set_flags(StatusFrame& frame, std::uint8_t bits) {
+template <std::size_t count>
+bool set_flags(const std::array<bool*, count>& flags, std::uint8_t bits) {
   unsigned shift = 0;
-  for (bool* flag : flags_in(frame)) *flag = ((static_cast<unsigned>(bits) >> shift++) & 1U) != 0;
+  for (bool* flag : flags) *flag = ((static_cast<unsigned>(bits) >> shift++) & 1U) != 0;
   return (bits >> shift) == 0;
 }
 
@@ -67,7 +75,7 @@ void write(Writer& out, const StatusFrame& frame, std::uint8_t version) {
   out.number(frame.record_holder.value());
   out.number(frame.record_sync_set);
   out.number(version < version_with_restarts && frame.blocked > blocked_max_1 ? blocked_for_1 : frame.blocked);
-  out.number(flags_of(frame));
+  out.number(bits_of(flags_in(frame)));
   out.number(frame.wish_id);
   out.number(frame.granted_wish_id);
   out.number(frame.config_hash);
@@ -85,6 +93,7 @@ void write(Writer& out, const StatusFrame& frame, std::uint8_t version) {
   out.number(frame.proposal_revision.value());
   out.number(frame.proposal_sync_set);
   out.number(frame.voted.value());
+  out.number(bits_of(reader_flags_in(frame)));
 }
 
 bool is_known(const StatusFrame& frame) {
@@ -112,7 +121,7 @@ std::optional<Body> read_status(Reader& in, std::uint8_t version) {
   frame.record_holder = NodeId{in.number<std::uint8_t>()};
   frame.record_sync_set = in.number<std::uint8_t>();
   frame.blocked = in.number<std::uint8_t>();
-  const bool has_known_flags = set_flags(frame, in.number<std::uint8_t>());
+  bool has_known_flags = set_flags(flags_in(frame), in.number<std::uint8_t>());
   frame.wish_id = in.number<std::uint64_t>();
   frame.granted_wish_id = in.number<std::uint64_t>();
   frame.config_hash = in.number<std::uint64_t>();
@@ -135,6 +144,7 @@ std::optional<Body> read_status(Reader& in, std::uint8_t version) {
     frame.proposal_revision = Revision{in.number<std::uint64_t>()};
     frame.proposal_sync_set = in.number<std::uint8_t>();
     frame.voted = Epoch{in.number<std::uint64_t>()};
+    has_known_flags = set_flags(reader_flags_in(frame), in.number<std::uint8_t>()) && has_known_flags;
   }
   if (!has_known_flags || !is_known(frame) || !in.is_complete()) return std::nullopt;
   return frame;

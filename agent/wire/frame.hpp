@@ -94,6 +94,9 @@ struct StatusFrame {
   bool is_candidate = false;
   bool insists = false;
   bool is_probe = false;
+  bool holds_reader = false;   // from version 2 on
+  bool is_reader_fit = false;  // from version 2 on
+  bool grants_reader = false;  // from version 2 on
   std::uint64_t wish_id = 0;
   std::uint64_t granted_wish_id = 0;
   std::uint64_t config_hash = 0;

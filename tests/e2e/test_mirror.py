@@ -157,6 +157,45 @@ class MirroredDirectory(unittest.TestCase):
                 self.assertTrue(mirror.equal_soon(), mirror.differences())
             self.assertEqual(mirror.shell("node2", "cat file").stdout, "kept\nnode1\nnode2\n")
 
+    def test_an_application_goes_on_when_the_engine_of_the_primary_dies(self):
+        with Lab(on_disk=True) as lab:
+            mirror = Mirror(lab)
+            mirror.start()
+            writer = subprocess.Popen(
+                ["nsenter", "-t", str(lab.sandbox.running("node1")["pid"]), "-a", "python3", "-c",
+                 "import os, time\n"
+                 f"file = os.open('{DIRECTORY}/file', os.O_CREAT | os.O_APPEND | os.O_WRONLY)\n"
+                 "for number in range(1000000):\n"
+                 "    os.write(file, b'%d\\n' % number)\n"
+                 "    os.fsync(file)\n"
+                 "    print(number, flush=True)\n"
+                 "    time.sleep(0.01)\n"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.addCleanup(writer.wait)
+            self.addCleanup(writer.kill)
+            for _ in range(20):
+                writer.stdout.readline()
+            (engine,) = lab.sandbox.processes("node1", ENGINE)
+            os.kill(engine, signal.SIGKILL)
+            self.assertTrue(wait_for(lambda: "the application went on" in lab.agent_log("node1"), 15.0))
+            for _ in range(20):
+                last = writer.stdout.readline()
+            self.assertIsNone(writer.poll())
+            mirror.wait_up_to_date("node1")
+            told = lab.status("node1")["replication"]["taken_over"]
+            self.assertEqual((told["count"], told["signal"]), (1, signal.SIGKILL))
+            self.assertNotIn("what the application tries on", lab.agent_log("node1"))
+            self.assertGreaterEqual(len(mirror.shell("node1", "cat file").stdout.split()), int(last))
+            # Twice within a minute: as an engine that dies of what it is asked to do.
+            (engine,) = lab.sandbox.processes("node1", ENGINE)
+            os.kill(engine, signal.SIGKILL)
+            self.assertTrue(wait_for(lambda: writer.poll() is not None, 15.0))
+            for last in writer.stdout:
+                pass
+            writer.stdout.close()
+            mirror.wait_up_to_date(lab.wait_one_primary())
+            self.assertGreaterEqual(len(mirror.shell("node1", "cat file").stdout.split()), int(last))
+            self.assertTrue(mirror.equal_soon(), mirror.differences())
+
     def test_an_engine_that_dies_while_the_witness_is_cut_off_loses_nothing(self):
         with Lab(on_disk=True) as lab:
             mirror = Mirror(lab)
@@ -251,17 +290,41 @@ class Writer(threading.Thread):
 
 @on_a_steady_machine
 class MirroredDatabase(unittest.TestCase):
+    @staticmethod
+    def begin(lab):
+        mirror = Mirror(lab)
+        scripts = mariadb.scripts(lab.directory)
+        with open(os.path.join(lab.directory, "users.sql"), "a", encoding="utf-8") as users:
+            users.write("CREATE DATABASE IF NOT EXISTS book;\nCREATE USER IF NOT EXISTS 'writer'@'%';\n"
+                        "GRANT ALL ON book.* TO 'writer'@'%';\n"
+                        "CREATE TABLE IF NOT EXISTS book.page (id INT PRIMARY KEY, text TEXT);\n")
+        # On one node only: the other one gets it.
+        lab.sandbox.execute_quietly("node1", mariadb.install_command())
+        mirror.start(scripts=scripts)
+        return mirror
+
+    def test_goes_on_when_the_engine_dies(self):
+        with Lab(on_disk=True) as lab:
+            mirror = self.begin(lab)
+            self.assertTrue(wait_for(lambda: mariadb.ask(lab) == "node1", 20))
+            writer = Writer(lab, 1)
+            self.assertTrue(wait_for(lambda: len(writer.acknowledged) > 200, 60))
+            (engine,) = lab.sandbox.processes("node1", ENGINE)
+            os.kill(engine, signal.SIGKILL)
+            self.assertTrue(wait_for(lambda: "the application went on" in lab.agent_log("node1"), 15))
+            mirror.wait_up_to_date("node1")
+            seen = len(writer.acknowledged)
+            # Over the same connection to the same server.
+            self.assertTrue(wait_for(lambda: len(writer.acknowledged) > seen + 200, 60))
+            lab.sandbox.power_off("node1")
+            self.assertTrue(wait_for(lambda: mariadb.ask(lab) == "node2", 30))
+            kept = writer.end()
+            rows = {int(row) for row in mariadb.ask(lab, "SELECT id FROM book.page", 10).split()}
+            self.assertEqual([row for row in kept if row not in rows], [])
+
     def test_no_acknowledged_row_is_lost(self):
         with Lab(on_disk=True) as lab:
-            mirror = Mirror(lab)
-            scripts = mariadb.scripts(lab.directory)
-            with open(os.path.join(lab.directory, "users.sql"), "a", encoding="utf-8") as users:
-                users.write("CREATE DATABASE IF NOT EXISTS book;\nCREATE USER IF NOT EXISTS 'writer'@'%';\n"
-                            "GRANT ALL ON book.* TO 'writer'@'%';\n"
-                            "CREATE TABLE IF NOT EXISTS book.page (id INT PRIMARY KEY, text TEXT);\n")
-            # On one node only: the other one gets it.
-            lab.sandbox.execute_quietly("node1", mariadb.install_command())
-            mirror.start(scripts=scripts)
+            mirror = self.begin(lab)
             kept = []
             for primary, how in (("node1", "power_off"), ("node2", "swap")):
                 self.assertTrue(wait_for(lambda node=primary: mariadb.ask(lab) == node, 20))

@@ -40,12 +40,13 @@ def ids(done):
 def directories(record, done):
     if record["is_shared"]:
         return Line(TOLD, "directories: both nodes used one; there was nothing to compare, replication was not tried")
+    what, counted = record.get("compared", ("directories", "files and folders"))
     broken = [one for one in done if one.differences != SAME]
     details = "".join(f"; {one.differences}" for one in broken[:1])
     files = done[-1].files if done else 0
     return promise(done and not broken,
-                   f"directories: identical after {len(done) - len(broken)} of {len(done)} rounds ({files} files and "
-                   f"folders in the end){where(broken)}{details}")
+                   f"{what}: identical after {len(done) - len(broken)} of {len(done)} rounds ({files} {counted} in the "
+                   f"end){where(broken)}{details}")
 
 
 def roles(record, rounds, done):

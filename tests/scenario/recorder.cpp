@@ -23,7 +23,7 @@ void Recorder::on_event(World& world, NodeId node, const core::Event& event) {
   } else if (!std::holds_alternative<core::FrameReceived>(event) &&
              !std::holds_alternative<core::DeadlineReached>(event) &&
              !std::holds_alternative<core::WitnessAnswered>(event) &&
-             !std::holds_alternative<core::LanWordHeard>(event) &&
+             !std::holds_alternative<core::LanWordHeard>(event) && !std::holds_alternative<core::ReplicaSeen>(event) &&
              !std::holds_alternative<core::PeerProcessGone>(event) &&
              !std::holds_alternative<core::PeerIncompatible>(event)) {
     say(world, letter_of(node), "* " + simulation::describe(event));
@@ -93,6 +93,10 @@ void Recorder::on_action(World& world, NodeId node, const core::Action& action) 
   } else if (const auto* let_go = std::get_if<core::ReleaseData>(&action)) {
     pending.emplace_back(let_go->token, "release data");
     say(world, who, "  release the data");
+  } else if (std::holds_alternative<core::AcquireReader>(action)) {
+    say(world, who, "  acquire the readers' address");
+  } else if (std::holds_alternative<core::ReleaseReader>(action)) {
+    say(world, who, "  release the readers' address");
   } else if (const auto* reply = std::get_if<core::Reply>(&action)) {
     say(world, who, fmt::format("  {}: {}", reply->is_accepted ? "accepted" : "refused", reply->message));
   } else if (const auto* note = std::get_if<core::Note>(&action); note && note->severity == core::Severity::critical) {
@@ -117,6 +121,12 @@ void Recorder::on_change(World& world) {
     say(world, '-', fmt::format("{} for the virtual IP", now == "A and B" ? "A and B answer" : now + " answers"));
     served_by_ = std::move(now);
   }
+  const bool is_a = world.host(NodeId{0}).kernel().answers_readers(world.now());
+  const bool is_b = world.host(NodeId{1}).kernel().answers_readers(world.now());
+  const std::string readers = is_a && is_b ? "A and B" : is_a ? "A" : is_b ? "B" : "nobody";
+  if (readers == read_from_) return;
+  say(world, '-', fmt::format("{} {} for the readers' address", readers, is_a && is_b ? "answer" : "answers"));
+  read_from_ = readers;
 }
 
 }  // namespace clusteragent::scenario

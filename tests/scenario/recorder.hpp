@@ -31,6 +31,7 @@ class Recorder final : public simulation::Observer {
   std::array<std::vector<std::pair<Token, std::string>>, simulation::hosts> pending_;
   Epoch voted_;
   std::string served_by_ = "nobody";
+  std::string read_from_ = "nobody";
 };
 
 }  // namespace clusteragent::scenario

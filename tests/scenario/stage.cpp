@@ -70,6 +70,15 @@ std::optional<core::ScriptKind> script_of(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<simulation::ReplicaState> replica_of(const std::string& text) {
+  using simulation::ReplicaState;
+  if (text == "follows") return ReplicaState::follows;
+  if (text == "late") return ReplicaState::late;
+  if (text == "broken") return ReplicaState::broken;
+  if (text == "silent") return ReplicaState::unsaid;
+  return std::nullopt;
+}
+
 simulation::Span exactly(Duration duration) {
   return {duration, duration};
 }
@@ -181,6 +190,10 @@ Status Stage::option(const std::string& key, const std::string& value) {
     policy.has_script[static_cast<std::size_t>(core::ScriptKind::fence)] = value == "on";
   } else if (key == "absent" && node_of(value)) {
     absent_ = node_of(value);
+  } else if (key == "readers") {
+    policy.reader.is_configured = value != "off";
+    policy.reader.needs_replica = value == "replica";
+    policy.reader.settle = seconds{1};
   } else if (key == "mirror") {
     policy.mirrors_data = value == "on";
   } else if (key == "witness") {
@@ -324,6 +337,10 @@ Status Stage::act_on_parts(const Words& words, Host& host) {
     host.disk().hang_until(world_->now() + *duration_of(words[3]));
   } else if (word == "disk" && (how == "full" || how == "ok")) {
     host.disk().set_full(how == "full");
+  } else if (word == "data" && (how == "unfit" || how == "fit")) {
+    host.mirror().set_unable_to_lead(how == "unfit");
+  } else if (word == "replica" && replica_of(how)) {
+    host.set_replica(*replica_of(how));
   } else if (word == "link" && (how == "up" || how == "down")) {
     host.set_link(how == "up");
   } else if (word == "vip" && how == "vanishes") {
@@ -376,6 +393,8 @@ void Stage::report_status() {
     text += host.kernel().answers(world_->now()) ? ", answers for the virtual IP" : "";
     text += host.kernel().runs_service ? ", application runs" : "";
     text += view.diverged_epoch == Epoch{} ? "" : fmt::format(", diverged under {}", view.diverged_epoch.value());
+    text += host.kernel().answers_readers(world_->now()) ? ", answers for the readers' address" : "";
+    text += view.reader.why.empty() ? "" : fmt::format(", readers: {}", view.reader.why);
     text += view.is_promotable ? "" : fmt::format(", not promotable: {}", core::describe(view.blocked));
     text += view.doing.starts_with("fencing") ? ", doing: " + view.doing : "";
     text += view.next_try_at ? fmt::format(", next try in {} ms", to_milliseconds(*view.next_try_at - host.local_now()))

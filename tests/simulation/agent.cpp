@@ -149,7 +149,7 @@ void Agent::step(const core::Event& event) {
 void Agent::carry_out(const core::Action& action) {
   world_.trace().line(world_.now(), letter_of(host_.self()), {fingerprint(action)}, [&] { return describe(action); });
   world_.tell([&](Observer& observer) { observer.on_action(world_, host_.self(), action); });
-  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this, *this, *this});
+  core::dispatch(action, core::Ports{*this, *this, *this, *this, *this, *this, *this, *this, *this, *this, *this});
   world_.changed();
 }
 
@@ -165,6 +165,12 @@ void Agent::send(const core::SendHeartbeat& heartbeat) {
 void Agent::finish_after(Duration delay, Token token, core::Outcome outcome, std::string detail) {
   later(delay, [token, outcome, detail = std::move(detail)](Agent& agent) {
     agent.post(core::ActionFinished{token, outcome, detail});
+  });
+}
+
+void Agent::fail_to_lead_after(Duration delay, Token token) {
+  later(delay, [token](Agent& agent) {
+    agent.post(core::ActionFinished{token, core::Outcome::failure, "the engine could not begin", true});
   });
 }
 
@@ -261,9 +267,9 @@ void Agent::lead(const core::LeadData& wanted) {
   host_.mirror().lead(wanted, life_, [&world, self = host_.self(), life = life_, token = wanted.token](bool is_done) {
     Agent* agent = world.host(self).agent();
     if (agent == nullptr || agent->life_ != life) return;
-    agent->finish_after(agent->prng_.within(world.setup().timing.vip_change), token,
-                        is_done ? core::Outcome::success : core::Outcome::failure,
-                        is_done ? "" : "the copy is not complete");
+    const Duration delay = agent->prng_.within(world.setup().timing.vip_change);
+    if (is_done) return agent->finish_after(delay, token, core::Outcome::success);
+    agent->fail_to_lead_after(delay, token);
   });
 }
 

@@ -29,7 +29,8 @@ class Agent final : public core::HeartbeatPort,
                     public core::WitnessPort,
                     public core::ProviderPort,
                     public core::HandoverPort,
-                    public core::OperatorPort {
+                    public core::OperatorPort,
+                    public core::ReaderPort {
  public:
   /// A stopped process finds at most this much waiting: what a socket buffer and an event queue hold.
   static constexpr std::size_t mailbox_events_max = 512;
@@ -54,6 +55,8 @@ class Agent final : public core::HeartbeatPort,
   void service_died();
   /// A process of the secondary role ended.
   void standby_process_died();
+  /// From now on, as often as the provider does.
+  void say_replica();
 
   void send(const core::SendHeartbeat&) override;
   void acquire(const core::AcquireVip&) override;
@@ -75,6 +78,10 @@ class Agent final : public core::HeartbeatPort,
   void hand_over(const core::HandOver&) override;
   void reply(const core::Reply&) override;
   void note(const core::Note&) override;
+  void acquire_reader(const core::AcquireReader&) override;
+  void release_reader(const core::ReleaseReader&) override;
+  void set_reader_permit(const core::SetReaderPermit&) override;
+  void revoke_reader_permit() override;
 
  private:
   void step(const core::Event& event);
@@ -82,6 +89,7 @@ class Agent final : public core::HeartbeatPort,
   void deadline_came();
   void drain();
   void finish_after(Duration delay, Token token, core::Outcome outcome, std::string detail = {});
+  void fail_to_lead_after(Duration delay, Token token);
   void poll_watch(std::uint64_t generation);
   void script_ended(std::uint64_t script, Token token, core::Outcome outcome, bool is_told);
   Duration vip_change_ends();

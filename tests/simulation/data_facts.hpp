@@ -20,10 +20,11 @@ enum class DataFact : std::uint8_t {
   reply_by_allow_solo,  // waited until the other node was on record as out of date
   reply_abandoned,      // the application got an error
   refuses_to_lead,      // because the copy is incomplete
+  fails_to_lead,        // the engine could not begin
   loss_by_two_powers,   // async="second": both nodes lost power since the write was acknowledged
   loss_by_one_power,
 };
-constexpr std::size_t data_facts = 12;
+constexpr std::size_t data_facts = 13;
 std::string_view name_of(DataFact);
 
 /// What the application was told to be safe.

@@ -78,6 +78,14 @@ struct EventText {
     return fmt::format("provider: behind in epoch {}, {}", e.epoch.value(), e.reason);
   }
   std::string operator()(const core::LanWordHeard& e) const { return "heard on the LAN: " + describe_word(e.word); }
+  std::string operator()(const core::ReplicaSeen& e) const {
+    return fmt::format("replica: {}", !e.problem.empty() ? e.problem
+                                      : e.lag            ? fmt::format("behind for {:.0f} ms", ms(*e.lag))
+                                                         : "no lag known");
+  }
+  std::string operator()(const core::ReaderLost& e) const {
+    return fmt::format("readers' address {} vanished", e.address);
+  }
   std::string operator()(const core::DeadlineReached&) const { return "deadline"; }
 };
 
@@ -99,6 +107,16 @@ struct ActionText {
     return fmt::format("-> permit epoch {} until {:.3f}", a.epoch.value(), ms(a.until));
   }
   std::string operator()(const core::RevokePermit&) const { return "-> revoke permit"; }
+  std::string operator()(const core::AcquireReader& a) const {
+    return fmt::format("-> acquire the readers' address #{}", a.token.value());
+  }
+  std::string operator()(const core::ReleaseReader& a) const {
+    return fmt::format("-> release the readers' address #{}", a.token.value());
+  }
+  std::string operator()(const core::SetReaderPermit& a) const {
+    return fmt::format("-> permit readers until {:.3f}", ms(a.until));
+  }
+  std::string operator()(const core::RevokeReaderPermit&) const { return "-> revoke the readers' permit"; }
   std::string operator()(const core::RunScript& a) const {
     return fmt::format("-> run #{} {}{} {} {} {}", a.token.value(), name_of(a.script), a.force ? " force" : "",
                        name_of(a.from), name_of(a.to), a.action);
@@ -147,11 +165,28 @@ std::uint64_t mix(std::initializer_list<std::uint64_t> numbers) {
 }
 
 std::uint64_t mix(const core::PeerStatus& s) {
-  return mix({s.node.value(), s.incarnation.value(), s.beat, s.heard_incarnation.value(), s.heard_beat,
-              static_cast<std::uint64_t>(s.heard_age.count()), static_cast<std::uint64_t>(s.state),
-              static_cast<std::uint64_t>(s.activity), s.record.epoch.value(), s.record.revision.value(),
-              s.record.sync_set.bits, s.holds_vip, s.runs_service, s.is_promotable,
-              static_cast<std::uint64_t>(s.blocked), s.yields, s.is_probe, s.wish_id, s.granted_wish_id});
+  return mix({s.node.value(),
+              s.incarnation.value(),
+              s.beat,
+              s.heard_incarnation.value(),
+              s.heard_beat,
+              static_cast<std::uint64_t>(s.heard_age.count()),
+              static_cast<std::uint64_t>(s.state),
+              static_cast<std::uint64_t>(s.activity),
+              s.record.epoch.value(),
+              s.record.revision.value(),
+              s.record.sync_set.bits,
+              s.holds_vip,
+              s.runs_service,
+              s.is_promotable,
+              static_cast<std::uint64_t>(s.blocked),
+              s.yields,
+              s.is_probe,
+              s.wish_id,
+              s.granted_wish_id,
+              s.holds_reader,
+              s.is_reader_fit,
+              s.grants_reader});
 }
 
 std::uint64_t mix(const core::LanWord& w) {
@@ -172,6 +207,12 @@ struct ActionNumber {
     return mix({a.epoch.value(), static_cast<std::uint64_t>(a.until.nanoseconds())});
   }
   std::uint64_t operator()(const core::RevokePermit&) const { return 2; }
+  std::uint64_t operator()(const core::AcquireReader& a) const { return mix({a.token.value()}); }
+  std::uint64_t operator()(const core::ReleaseReader& a) const { return mix({a.token.value()}); }
+  std::uint64_t operator()(const core::SetReaderPermit& a) const {
+    return static_cast<std::uint64_t>(a.until.nanoseconds());
+  }
+  std::uint64_t operator()(const core::RevokeReaderPermit&) const { return 3; }
   std::uint64_t operator()(const core::RunScript& a) const {
     return mix({a.token.value(), static_cast<std::uint64_t>(a.script), a.force, static_cast<std::uint64_t>(a.from),
                 static_cast<std::uint64_t>(a.to), static_cast<std::uint64_t>(a.limit.count()), number_of(a.action)});
@@ -235,18 +276,19 @@ std::string describe(const core::Record& record) {
 }
 
 std::string describe(const core::PeerStatus& s) {
-  return fmt::format("{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}{}{}{}", letter_of(s.node),
-                     name_of(s.state), name_of(s.activity), s.beat, s.heard_incarnation.value() % 10000, s.heard_beat,
-                     ms(s.heard_age), describe(s.record) + (s.proposal ? " proposes " + describe(*s.proposal) : ""),
-                     s.holds_vip ? " vip" : "", s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "",
-                     s.yields ? " yields" : "", s.is_probe ? " probe" : "",
-                     s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
-                     s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "",
-                     s.restarts_for > Duration{0} ? fmt::format(" restarts for {:.1f} ms", ms(s.restarts_for)) : "",
-                     s.waits_for > Duration{0} ? fmt::format(" waits for {:.1f} ms", ms(s.waits_for)) : "",
-                     s.maintenance_left > Duration{0}
-                         ? fmt::format(" maintenance {} for {:.1f} ms", s.maintenance_number, ms(s.maintenance_left))
-                         : "");
+  return fmt::format(
+      "{} {}/{} beat {} heard {}/{} ({:.1f} ms ago) record {}{}{}{}{}{}{}{}{}{}{}{}{}{}", letter_of(s.node),
+      name_of(s.state), name_of(s.activity), s.beat, s.heard_incarnation.value() % 10000, s.heard_beat, ms(s.heard_age),
+      describe(s.record) + (s.proposal ? " proposes " + describe(*s.proposal) : ""), s.holds_vip ? " vip" : "",
+      s.runs_service ? " service" : "", s.is_promotable ? " promotable" : "", s.yields ? " yields" : "",
+      s.is_probe ? " probe" : "", s.holds_reader ? " readers" : "", s.is_reader_fit ? " fit" : "",
+      s.grants_reader ? " grants" : "", s.wish_id != 0 ? fmt::format(" wish {}", s.wish_id) : "",
+      s.granted_wish_id != 0 ? fmt::format(" granted {}", s.granted_wish_id) : "",
+      s.restarts_for > Duration{0} ? fmt::format(" restarts for {:.1f} ms", ms(s.restarts_for)) : "",
+      s.waits_for > Duration{0} ? fmt::format(" waits for {:.1f} ms", ms(s.waits_for)) : "",
+      s.maintenance_left > Duration{0}
+          ? fmt::format(" maintenance {} for {:.1f} ms", s.maintenance_number, ms(s.maintenance_left))
+          : "");
 }
 std::string describe(const core::Event& event) {
   return std::visit(EventText{}, event);

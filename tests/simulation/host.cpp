@@ -24,6 +24,7 @@ Host::Host(World& world, NodeId self)
       disk_{world.queue(), world.stream("disk").child(self.value() == 0 ? "A" : "B"), world.setup().timing.disk_write},
       mirror_{world, self, world.stream("mirror").child(self.value() == 0 ? "A" : "B")},
       has_guard_{world.setup().host[self.value()].has_guard && world.variant() != Variant::fence_off} {
+  kernel_.is_reader_lease_enforced = world.variant() != Variant::reader_unleased;
   kernel_.is_permit_enforced = world.variant() != Variant::fence_off;
   disk_.acknowledge_early(world.variant() == Variant::early_acknowledge);
 }
@@ -63,6 +64,7 @@ void Host::start_agent() {
   policy.incarnation = Incarnation{prng_.next() | 1U};
   policy.jitter_seed = prng_.next();
   const auto left = take_handover();
+  kernel_.forget_reader();  // the shell removes what a former life left before it says anything
   agent_ = std::make_unique<Agent>(world_, *this, std::move(policy), ++lives_, left ? &*left : nullptr);
   refresh_activity();
   world_.trace().line(world_.now(), letter_of(self_), {lives_}, [] { return "** agent starts"; });
@@ -80,6 +82,7 @@ void Host::start_agent() {
     start.identity = "automatic";
     world_.ask(self_, std::move(start));
   }
+  agent_->say_replica();
   agent_->arm_timer();
 }
 
@@ -381,6 +384,10 @@ void Host::frame_arrived(PathId path, const core::PeerStatus& status) {
   }
   core::PeerStatus heard = status;
   heard.is_candidate = heard.is_candidate && world_.variant() != Variant::silent_candidates;
+  if (world_.variant() == Variant::reader_unasked) {
+    heard.holds_reader = false;
+    heard.grants_reader = true;
+  }
   if (world_.variant() == Variant::grace_unconfirmed) {
     heard.waits_for = world_.setup().policy.restart_grace;
     heard.restarts_for = Duration{0};

@@ -18,6 +18,9 @@ namespace clusteragent::simulation {
 
 class World;
 
+/// What the provider says of a replication between servers.
+enum class ReplicaState : std::uint8_t { follows, late, broken, unsaid };
+
 class Host {
  public:
   Host(World& world, NodeId self);
@@ -57,6 +60,8 @@ class Host {
   void speak_other_version(bool on) { speaks_other_version_ = on; }
   bool speaks_other_version() const { return speaks_other_version_; }
   void fail_vip_adds(bool on) { fails_vip_adds_ = on; }
+  void set_replica(ReplicaState state) { replica_ = state; }
+  ReplicaState replica() const { return replica_; }
   bool fails_vip_adds() const { return fails_vip_adds_; }
 
   void packet_arrived(PathId path, const Packet& packet);
@@ -99,6 +104,7 @@ class Host {
   bool is_agent_paused_ = false;
   bool speaks_other_version_ = false;
   bool fails_vip_adds_ = false;
+  ReplicaState replica_ = ReplicaState::follows;
   bool was_active_ = false;
   TrueTime active_since_{};
   std::deque<std::pair<PathId, Packet>> stalled_frames_;

@@ -8,6 +8,7 @@ Invariants make_invariants(const Setup& setup) {
   add_record_rules(rules, setup);
   add_data_rules(rules, setup);
   add_conduct_rules(rules, setup);
+  add_reader_rules(rules, setup);
   return rules;
 }
 

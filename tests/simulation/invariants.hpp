@@ -19,5 +19,6 @@ void add_tenure_rules(Invariants& rules, const Setup& setup);   // S1 S2 S3 S9
 void add_record_rules(Invariants& rules, const Setup& setup);   // S6 S7, what the disk promises
 void add_data_rules(Invariants& rules, const Setup& setup);     // S5
 void add_conduct_rules(Invariants& rules, const Setup& setup);  // S8 S11, operator, failover off, false failover
+void add_reader_rules(Invariants& rules, const Setup& setup);   // readers
 
 }  // namespace clusteragent::simulation

@@ -94,6 +94,10 @@ std::string Liveness::complaint_about(World& world, NodeId node, bool is_holder)
   if (!is_holder && host.kernel().holds_address) {
     return fmt::format("{} still has the address on its interface", letter_of(node));
   }
+  if (setup_.policy.reader.is_configured && host.kernel().answers_readers(world.now()) == is_holder) {
+    return fmt::format("{} {} for the readers' address ({})", letter_of(node),
+                       is_holder ? "answers" : "does not answer", view.reader.why);
+  }
   const bool is_held = view.held_until && *view.held_until > host.local_now();
   if (is_holder && is_held && setup_.policy.default_primary == world.peer_of(node).self()) {
     return fmt::format("{} holds the way back to the node of defaultprim down", letter_of(node));

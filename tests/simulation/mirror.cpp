@@ -15,7 +15,8 @@ constexpr Span end_of_engine{Duration{0}, std::chrono::milliseconds{5}};
 
 }  // namespace
 
-Mirror::Mirror(World& world, NodeId self, Prng prng) : world_{world}, self_{self}, prng_{prng} {}
+Mirror::Mirror(World& world, NodeId self, Prng prng)
+    : world_{world}, self_{self}, prng_{prng}, lead_failure_ppm_{world.setup().data.lead_failure_ppm} {}
 
 Mirror& Mirror::other() {
   return world_.peer_of(self_).mirror();
@@ -88,6 +89,11 @@ void Mirror::lead(const core::LeadData& wanted, std::uint64_t life, Done done) {
   let_go();
   if (refuses_to_lead()) {
     tell(DataFact::refuses_to_lead);
+    done(false);
+    return;
+  }
+  if (lead_failure_ppm_ > 0 && prng_.chance(lead_failure_ppm_)) {
+    tell(DataFact::fails_to_lead);
     done(false);
     return;
   }

@@ -29,7 +29,8 @@ class Mirror {
  public:
   Mirror(World& world, NodeId self, Prng prng);
 
-  /// With false: refused, because this copy is marked as incomplete. Not called by an engine that dies before.
+  /// With false: refused, because this copy is marked as incomplete, or the engine could not begin; nothing was
+  /// written. Not called by an engine that dies before.
   using Done = std::function<void(bool)>;
 
   // Of the agent of that life
@@ -45,6 +46,8 @@ class Mirror {
   /// SIGKILL; what it wrote stays in the page cache.
   void crash();
   void set_full(bool on) { is_full_ = on; }
+  /// Its mount fails, whenever it is to lead.
+  void set_unable_to_lead(bool on) { lead_failure_ppm_ = on ? chance_always : 0; }
 
   // Of the application, through the mount; errors where this node does not lead.
   void change(const Change& change);
@@ -120,6 +123,7 @@ class Mirror {
   bool is_incomplete_ = false;
   bool is_marked_ = false;
   bool is_full_ = false;
+  std::uint32_t lead_failure_ppm_ = 0;
   // The process
   Role role_ = Role::none;
   Epoch epoch_;

@@ -25,7 +25,7 @@ std::string_view name_of(FaultKind kind) {
       "vip_add_fails",  "stranger_on_vip",     "link_down",        "guard_dead",      "other_version",
       "lan_cut",        "lan_replay",          "operator_command", "agent_shutdown",  "witness_restart",
       "witness_reboot", "witness_cut",         "witness_loss",     "vote_race",       "link_flaps",
-      "agent_handover", "maintenance",         "engine_crash",     "data_disk_full"};
+      "agent_handover", "maintenance",         "engine_crash",     "data_disk_full",  "replica_lags"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -287,6 +287,13 @@ void Nemesis::strike_storage_and_scripts(FaultKind kind, NodeId node) {
       for_a_while(
           lasting(), [&] { host.mirror().set_full(true); }, [&host] { host.mirror().set_full(false); });
       break;
+    case FaultKind::replica_lags: {
+      constexpr std::array ways{ReplicaState::late, ReplicaState::broken, ReplicaState::unsaid};
+      const ReplicaState way = ways[prng_.below(ways.size())];
+      for_a_while(
+          lasting(), [&] { host.set_replica(way); }, [&host] { host.set_replica(ReplicaState::follows); });
+      break;
+    }
     case FaultKind::service_dies:
       host.kill_service();
       if (host.agent() != nullptr) {
@@ -390,6 +397,7 @@ void Nemesis::heal() {
     Host& host = world_.host(NodeId{node});
     host.disk().set_full(false);
     host.mirror().set_full(false);
+    host.mirror().set_unable_to_lead(false);
     host.disk().hang_until(TrueTime{0});
     host.scripts().behave();
     host.set_guard(true);

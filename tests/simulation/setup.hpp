@@ -54,7 +54,8 @@ struct DataSetup {
   Duration silence_limit = milliseconds{100};
   Duration complaint = seconds{1};  // about an engine that died, again
   Duration write_back = seconds{5};
-  std::uint32_t cut_ppm = 0;  // chance that the connection ends with what arrives
+  std::uint32_t cut_ppm = 0;           // chance that the connection ends with what arrives
+  std::uint32_t lead_failure_ppm = 0;  // chance that an engine cannot begin to lead, before anything was written
 };
 
 struct HostSetup {
@@ -105,8 +106,9 @@ enum class FaultKind : std::uint8_t {
   maintenance,
   engine_crash,
   data_disk_full,
+  replica_lags,  // of the servers' own replication: late, not in order, or nothing is said of it
 };
-constexpr std::size_t fault_kinds = 39;
+constexpr std::size_t fault_kinds = 40;
 std::string_view name_of(FaultKind);
 
 struct Plan {
@@ -141,6 +143,7 @@ struct Setup {
   bool witness_is_register = false;  // the third voter knows no time, as etcd
   Span witness_delay{microseconds{100}, milliseconds{1}};
   std::uint32_t garp_loss_ppm = 0;
+  Duration replica_interval = milliseconds{200};  // how often its state is said, where the readers' address hangs on it
   core::FailureAction failure_action = core::FailureAction::restart;  // of errd for the application
   Duration probe_interval = milliseconds{20};
   Duration heal_limit = seconds{60};  // T1: converged after the last fault at the latest

@@ -192,6 +192,19 @@ void draw_data(Setup& setup, Prng prng) {
   data.write_back = prng.between(4 * timeout, 60 * timeout);
   data.cut_ppm = prng.chance(half) ? static_cast<std::uint32_t>(prng.below(chance_always / 50)) : 0;
   allow(setup.plan, prng, {engine_crash, data_disk_full});
+  data.lead_failure_ppm = prng.chance(few) ? static_cast<std::uint32_t>(prng.below(chance_always / 2)) : 0;
+}
+
+void draw_readers(Setup& setup, Prng prng) {
+  core::ReaderPolicy& reader = setup.policy.reader;
+  reader.is_configured = prng.chance(half);
+  reader.needs_replica = reader.is_configured && prng.chance(half);
+  reader.settle = prng.between(Duration{milliseconds{10}}, 4 * setup.policy.timeout);
+  setup.replica_interval = std::clamp<Duration>(setup.policy.timeout, milliseconds{100}, seconds{1});
+  const bool has_faults = setup.profile != "calm" && setup.profile != "isolation" && setup.profile != "flapping";
+  if (reader.needs_replica && has_faults) {
+    allow(setup.plan, prng, {replica_lags});
+  }
 }
 
 void make_lossy(Setup& setup) {
@@ -282,6 +295,10 @@ Setup draw(std::uint64_t seed, std::string_view profile, std::optional<Duration>
     make_flapping(setup, root.child("flapping"));
   }
   draw_faults(setup, root.child("faults"));
+  // Under that loss a lease lapses now and then, which moves no role and is no fault.
+  if (setup.profile != "loss") {
+    draw_readers(setup, root.child("readers"));
+  }
   if (setup.policy.mirrors_data) {
     draw_data(setup, root.child("data"));
   }

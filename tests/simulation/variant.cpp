@@ -30,6 +30,8 @@ constexpr std::array<std::string_view, variants> names{"none",
                                                        "mark_forgotten",
                                                        "names_out_of_order",
                                                        "leads_from_memory",
+                                                       "reader_unleased",
+                                                       "reader_unasked",
                                                        "death_said_once"};
 
 }  // namespace

@@ -34,9 +34,11 @@ enum class Variant : std::uint8_t {
   mark_forgotten,       // the replica does not mark a copy that has begun
   names_out_of_order,   // a rename is numbered after the lock is gone
   leads_from_memory,    // what a replica has only in its memory is not written to disk before it leads
+  reader_unleased,      // the kernel answers for the readers' address without a lease
+  reader_unasked,       // the readers' address is taken without the other node's word
   death_said_once,      // that the engine died is said once, whether anybody could make use of it or not
 };
-constexpr std::size_t variants = 26;
+constexpr std::size_t variants = 28;
 
 std::string_view name_of(Variant);
 std::optional<Variant> variant_named(std::string_view);

@@ -76,6 +76,11 @@ std::optional<NodeId> World::only_holder() const {
   return hosts_[0]->kernel().answers(now()) ? NodeId{0} : NodeId{1};
 }
 
+std::size_t World::answering_readers() const {
+  return static_cast<std::size_t>(std::count_if(
+      hosts_.begin(), hosts_.end(), [this](const auto& one) { return one->kernel().answers_readers(now()); }));
+}
+
 void World::ask(NodeId node, core::Verb verb) {
   core::OperatorRequest request;
   request.verb = verb;

@@ -59,6 +59,8 @@ class World {
   /// The node whose kernel answers for the virtual IP; nullopt: none or both.
   std::optional<NodeId> only_holder() const;
 
+  std::size_t answering_readers() const;
+
   void ask(NodeId node, core::Verb verb);
   /// Number and user are filled in; nothing happens where no agent listens.
   void ask(NodeId node, core::OperatorRequest request);

@@ -142,6 +142,22 @@ void CorePair::run_for(Duration duration) {
   }
 }
 
+void CorePair::end_lead(int node, Token token) {
+  const auto fails = lead_fails_untouched[at(node)];
+  const Outcome outcome = fails ? Outcome::failure : Outcome::success;
+  queue_.emplace_back(node, ActionFinished{token, outcome, "", fails.value_or(false)});
+}
+
+void CorePair::run_script(int node, const RunScript& wanted) {
+  scripts_[at(node)].push_back(std::string{name_of(wanted.script)} + (wanted.force ? " force" : ""));
+  if (hanging_script == wanted.script && !wanted.force) {
+    return hanging_[at(node)].push_back(ActionFinished{wanted.token, Outcome::timed_out, "killed"});
+  }
+  const bool fails = failing_on[at(node)] && failing_script == wanted.script && !wanted.force;
+  queue_.emplace_back(
+      node, ActionFinished{wanted.token, fails ? Outcome::failure : Outcome::success, fails ? "exit code 1" : ""});
+}
+
 void CorePair::carry_out(int node, const ActionList& actions) {
   const auto finish = [&](Token token, Outcome outcome, const char* detail) {
     queue_.emplace_back(node, ActionFinished{token, outcome, detail});
@@ -164,8 +180,16 @@ void CorePair::carry_out(int node, const ActionList& actions) {
           } else if constexpr (std::is_same_v<T, ReleaseVip>) {
             kernel_has_vip[at(node)] = false;
             finish(typed.token, Outcome::success, "");
-          } else if constexpr (std::is_same_v<T, LeadData> || std::is_same_v<T, FollowData> ||
-                               std::is_same_v<T, ReleaseData>) {
+          } else if constexpr (std::is_same_v<T, LeadData>) {
+            end_lead(node, typed.token);
+          } else if constexpr (std::is_same_v<T, AcquireReader>) {
+            if (reader_fails[at(node)]) return finish(typed.token, Outcome::failure, "no such interface");
+            kernel_has_reader[at(node)] = true;
+            finish(typed.token, Outcome::success, "");
+          } else if constexpr (std::is_same_v<T, ReleaseReader>) {
+            kernel_has_reader[at(node)] = false;
+            finish(typed.token, Outcome::success, "");
+          } else if constexpr (std::is_same_v<T, FollowData> || std::is_same_v<T, ReleaseData>) {
             finish(typed.token, Outcome::success, "");
           } else if constexpr (std::is_same_v<T, AllowSolo>) {
             may_go_solo[at(node)] = true;
@@ -174,12 +198,7 @@ void CorePair::carry_out(int node, const ActionList& actions) {
           } else if constexpr (std::is_same_v<T, RevokePermit>) {
             permit[at(node)].reset();
           } else if constexpr (std::is_same_v<T, RunScript>) {
-            scripts_[at(node)].push_back(std::string{name_of(typed.script)} + (typed.force ? " force" : ""));
-            if (hanging_script == typed.script && !typed.force) {
-              return hanging_[at(node)].push_back(ActionFinished{typed.token, Outcome::timed_out, "killed"});
-            }
-            const bool fails = failing_on[at(node)] && failing_script == typed.script && !typed.force;
-            finish(typed.token, fails ? Outcome::failure : Outcome::success, fails ? "exit code 1" : "");
+            run_script(node, typed);
           } else if constexpr (std::is_same_v<T, CancelScript>) {
             for (const auto& end : std::exchange(hanging_[at(node)], {})) queue_.emplace_back(node, end);
           } else if constexpr (std::is_same_v<T, HandOver>) {

@@ -43,8 +43,12 @@ class CorePair {
   std::array<bool, 2> disk_is_full{false, false};
   std::optional<core::ScriptKind> failing_script;  // on the nodes of failing_on
   std::array<bool, 2> failing_on{true, true};
+  /// LeadData fails; what the provider says of whether anything could have been written meanwhile.
+  std::array<std::optional<bool>, 2> lead_fails_untouched{};
   std::optional<core::ScriptKind> hanging_script;  // never ends until cancelled
   std::array<bool, 2> kernel_has_vip{false, false};
+  std::array<bool, 2> kernel_has_reader{false, false};
+  std::array<bool, 2> reader_fails{false, false};
   std::array<std::optional<Instant>, 2> permit{};
   std::array<core::DurableState, 2> disk{};
   std::array<bool, 2> may_go_solo{false, false};  // the provider was told so; never reset here
@@ -56,6 +60,8 @@ class CorePair {
 
  private:
   void carry_out(int node, const core::ActionList& actions);
+  void end_lead(int node, Token token);
+  void run_script(int node, const core::RunScript& wanted);
   void deliver_all();
   void step(int node, const core::Event& event);
   core::Policy policy(int node) const;

@@ -1,11 +1,13 @@
 # shellcheck shell=sh
-# What prestart and start_prim share. README.md describes the variables, which <var> elements set.
+# What prestart and stop_prim share. README.md describes the variables, which <var> elements set.
 # shellcheck source=scripts/lib/clusteragent.sh
 . "${CLUSTERAGENT_LIB:-/usr/lib/clusteragent/lib}/clusteragent.sh"
 
 MYSQL_START_COMMAND=${MYSQL_START_COMMAND:-systemctl start mariadb}
 MYSQL_SOCKET=${MYSQL_SOCKET:-/run/mysqld/mysqld.sock}
+MYSQL_DATADIR=${MYSQL_DATADIR:-/var/lib/mysql}
 MYSQL_START_SECONDS=${MYSQL_START_SECONDS:-240}
+MYSQL_ACCOUNTS=${MYSQL_ACCOUNTS:-/etc/clusteragent/mysql-accounts}
 
 for candidate in mariadb-admin mysqladmin; do
   MYSQLADMIN=$(command -v "$candidate") && break

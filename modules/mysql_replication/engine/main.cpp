@@ -65,7 +65,9 @@ void Engine::carry_out(const Json& command) {
     return;
   }
   const bool is_role = what == "lead" || what == "follow" || what == "release";
-  if (worker_ && (is_role || what == "allow_solo" || what == "give_up")) return worker_->order(command);
+  const bool is_known = is_role || what == "verify";
+  if (worker_ && (is_known || what == "allow_solo" || what == "give_up" || what == "keys"))
+    return worker_->order(command);
   if (!command.contains("token")) return;
   // Nothing was touched, so there is nothing to let go of.
   const bool is_released = what == "release";
@@ -73,7 +75,7 @@ void Engine::carry_out(const Json& command) {
         {"token", command.at("token")},
         {"ok", is_released},
         {"detail", is_released ? ""
-                   : is_role   ? problem_
+                   : is_known  ? problem_
                                : "MySQL replication does not know the order " + what}});
 }
 

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::chrono::milliseconds tick{1000};
 // While a role is being taken; each look is three statements.
-constexpr std::chrono::milliseconds hurry{20};
+constexpr std::chrono::milliseconds hurry{5};
+// While a standby catches up: it counts only when its node has on record that it has.
+constexpr std::chrono::milliseconds catching_up{100};
 // A new standby connects within this; before, its absence is no news.
 constexpr std::chrono::seconds attach_patience{3};
 // One look at the peer that fails is no verdict.
@@ -23,8 +25,27 @@ Target own_target(const Options& options, const Accounts& accounts) {
           accounts,       std::chrono::seconds{1}, std::chrono::seconds{3}};
 }
 
+/// Removing large files takes its time.
+Target log_target(const Options& options, const Accounts& accounts) {
+  Target target = own_target(options, accounts);
+  target.answer_limit = std::chrono::seconds{10};
+  return target;
+}
+
 Target peer_target(const Options& options, const Accounts& accounts) {
   return {"", options.peer_address, options.peer_port, accounts, std::chrono::seconds{1}, std::chrono::seconds{2}};
+}
+
+const char* done_text(Role role) {
+  switch (role) {
+    case Role::none:
+      return "read-only, without a role,";
+    case Role::primary:
+      return "primary";
+    case Role::standby:
+      return "standby";
+  }
+  return "";
 }
 
 }  // namespace
@@ -35,8 +56,17 @@ Worker::Worker(Options options, Accounts accounts, Tell tell)
       tell_{std::move(tell)},
       own_endpoint_{options_.own_address, options_.port},
       peer_endpoint_{options_.peer_address, options_.peer_port},
-      server_{own_target(options_, accounts_), looks_} {
+      server_{own_target(options_, accounts_), looks_},
+      provisioning_{options_, accounts_} {
   load_following();
+  provisioning_.tidy();
+  donor_ =
+      std::make_unique<Donor>(options_, accounts_, [this](char level, const std::string& text) { note(level, text); });
+  log_keeper_ = std::make_unique<LogKeeper>(log_target(options_, accounts_), options_.binlog_bytes_max,
+                                            [this](char level, const std::string& text) { note(level, text); });
+  verifier_ =
+      std::make_unique<Verifier>(own_target(options_, accounts_), peer_target(options_, accounts_), options_.state_path,
+                                 [this](char level, const std::string& text) { note(level, text); });
   watch_ = std::make_unique<Watch>(peer_target(options_, accounts_), looks_, [this] {
     {
       const std::lock_guard lock{mutex_};
@@ -44,6 +74,16 @@ Worker::Worker(Options options, Accounts accounts, Tell tell)
     }
     woken_.notify_one();
   });
+  replicas_ = std::make_unique<FurtherReplicas>(
+      options_, accounts_, looks_,
+      [this] {
+        {
+          const std::lock_guard lock{mutex_};
+          is_look_wanted_ = true;
+        }
+        woken_.notify_one();
+      },
+      [this](char level, const std::string& text) { note(level, text); });
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -53,8 +93,13 @@ Worker::~Worker() {
     is_ending_ = true;
   }
   woken_.notify_one();
+  replicas_->end();
   thread_.join();
   watch_.reset();
+  log_keeper_.reset();
+  verifier_.reset();
+  donor_.reset();
+  replicas_.reset();
 }
 
 void Worker::order(Json command) {
@@ -65,32 +110,47 @@ void Worker::order(Json command) {
   woken_.notify_one();
 }
 
+std::chrono::milliseconds Worker::pause() const {
+  if (owed_) return hurry;
+  const bool is_attached = own_.is_reachable && is_following(own_.state.replica, peer_endpoint_);
+  return role_ == Role::standby && is_attached && !following_.is_complete ? catching_up : tick;
+}
+
 bool Worker::sleep() {
-  const bool is_hurried = owed_.has_value();
+  const auto limit = pause();
   std::unique_lock lock{mutex_};
-  woken_.wait_for(lock, is_hurried ? hurry : tick, [this] { return !orders_.empty() || has_seen_peer_ || is_ending_; });
+  woken_.wait_for(lock, limit, [this] { return !orders_.empty() || has_seen_peer_ || is_look_wanted_ || is_ending_; });
   has_seen_peer_ = false;
   return !is_ending_;
 }
 
 void Worker::run() {
-  auto next_look = Clock::now();
+  auto looked = Clock::now() - tick;
   while (sleep()) {
     const auto now = Clock::now();
     View seen = watch_->newest();
     if (seen.is_reachable) {
-      if (seen.look > peer_.look) peer_answered_ = now;
+      if (seen.look > peer_.look) {
+        peer_answered_ = now;
+        lag_.seen_primary(seen, now);
+      }
       peer_ = std::move(seen);
     } else if (now - peer_answered_ > silence_limit) {
       peer_ = std::move(seen);
     }
     take_orders();
-    if (owed_ || now >= next_look) {
+    if (owed_ || take_wanted_look() || now - looked >= pause()) {
       look();
-      next_look = now + tick;
+      looked = now;
     }
     act();
+    provision();
+    oversee_replicas();
+    keep_logs();
+    verifier_->set_stop_reason(verify_obstacle());
+    watch_over();
     tell_progress();
+    tell_replica();
   }
   // The last act, within the limits of the connection.
   role_ = Role::none;
@@ -100,6 +160,17 @@ void Worker::run() {
     if (!own_.is_reachable || next_step(situation()).verdict != Verdict::step) break;
     act();
   }
+}
+
+bool Worker::take_wanted_look() {
+  const std::lock_guard lock{mutex_};
+  return std::exchange(is_look_wanted_, false);
+}
+
+void Worker::oversee_replicas() {
+  if (role_ != Role::primary) return replicas_->rest();
+  const bool is_settled = !owed_ && plan_.verdict == Verdict::done && own_.is_reachable && !own_.state.is_read_only;
+  if (is_settled) replicas_->lead(own_, peer_);
 }
 
 void Worker::take_orders() {
@@ -117,6 +188,11 @@ void Worker::take_orders() {
 
 void Worker::take(const Json& command) {
   const std::string what = command.at("do");
+  if (what == "keys") {
+    donor_->set_keys(read_keys(command.at("keys")));
+    provisioning_.set_keys(read_keys(command.at("keys")));
+  }
+  if (what == "verify") verify(command);
   if (what == "allow_solo" && protection_) protection_->allow_solo();
   if (what == "give_up") {
     role_ = Role::none;
@@ -125,6 +201,7 @@ void Worker::take(const Json& command) {
   if (what == "lead") {
     const bool is_leading = role_ == Role::primary && protection_;
     begin(Role::primary, command);
+    was_opened_ = is_leading;
     if (!is_leading) protection_.emplace(command.at("solo").get<bool>());
   }
   if (what == "follow") begin(Role::standby, command);
@@ -134,15 +211,22 @@ void Worker::take(const Json& command) {
 void Worker::begin(Role role, const Json& command) {
   answer(false, "another order came before this one was carried out");
   if (role != Role::primary) protection_.reset();
-  if (role_ != role) role_since_ = Clock::now();
+  if (role_ != role) {
+    role_since_ = Clock::now();
+    attached_ = role_since_;
+    lag_.forget();
+  }
   role_ = role;
   drain_since_.reset();
+  plan_ = {};
+  times_.clear();
   noted_.clear();
   owed_ = Owed{command.at("token"), role, Clock::now()};
 }
 
 void Worker::look() {
-  own_ = server_.look(false);
+  own_ = server_.look(role_ == Role::primary && replicas_->want_purged());
+  if (role_ == Role::standby) lag_.seen_standby(own_);
   const bool is_settled = own_.is_reachable && is_following(own_.state.replica, peer_endpoint_);
   if (role_ != Role::none) watch_->ask(role_ == Role::standby && !is_settled);
   if (role_ == Role::standby) remember(followed(following_, own_, peer_, peer_endpoint_));
@@ -156,6 +240,7 @@ Situation Worker::situation() const {
   now.peer_endpoint = peer_endpoint_;
   now.following = following_;
   now.is_drain_over = drain_since_ && Clock::now() - *drain_since_ > options_.drain_limit;
+  now.is_copy_new = provisioning_.unadopted().has_value();
   now.certainty_path = options_.state_path + "/" + following_file;
   return now;
 }
@@ -166,7 +251,7 @@ void Worker::act() {
 }
 
 bool Worker::act_once() {
-  plan_ = next_step(situation());
+  plan_ = lasting(plan_, next_step(situation()), own_, peer_);
   if (plan_.verdict == Verdict::step) return carry_out(plan_);
   if (plan_.verdict == Verdict::wait && role_ == Role::primary && !drain_since_) drain_since_ = Clock::now();
   note_change(plan_);
@@ -177,10 +262,15 @@ bool Worker::act_once() {
 
 bool Worker::carry_out(const Plan& plan) {
   if (plan.step == Step::follow_peer) remember(follow_anew(own_));
+  if (plan.step == Step::make_writable) was_opened_ = true;
   const Source source{peer_endpoint_.address, peer_endpoint_.port, accounts_.replication.user,
                       accounts_.replication.password};
-  const Status done = server_.carry_out(plan.step, source, own_.state);
+  const auto begun = Clock::now();
+  const Status done = plan.step == Step::adopt ? adopt() : server_.carry_out(plan.step, source, own_.state);
+  times_.add(text_of(plan.step), Clock::now() - begun);
   if (done) {
+    if (plan.step == Step::semi_sync_on && own_.state.semi_sync && own_.state.semi_sync->is_enabled)
+      mended_ = own_.state.semi_sync->weakness;
     if (plan.step == Step::follow_peer || plan.step == Step::make_writable || plan.step == Step::forget_source)
       note('E', fmt::format("{}: done, at {}", text_of(plan.step), own_.state.executed.text()));
     return true;
@@ -192,13 +282,16 @@ bool Worker::carry_out(const Plan& plan) {
   return plan.step == Step::fence;
 }
 
+// A server that is not there starts read-only.
+bool Worker::is_closed() const {
+  return own_.is_reachable ? own_.state.is_read_only : server_.is_absent();
+}
+
 void Worker::settle(const Plan& plan) {
   if (!owed_) return;
   const auto waited = Clock::now() - owed_->since;
-  const bool is_fenced =
-      own_.is_reachable ? own_.state.is_read_only && plan.verdict != Verdict::step : server_.is_absent();
+  const bool is_fenced = is_closed() && (!own_.is_reachable || plan.verdict != Verdict::step);
   if (role_ != Role::primary) {
-    // A standby that is not there starts read-only, and follows when it has come.
     if (is_fenced) return answer(true, "");
     if (waited > options_.switch_limit) answer(false, plan.reason);
     return;
@@ -229,29 +322,40 @@ void Worker::protect() {
 
 void Worker::rescue() {
   if (const auto ended = rescue_.poll()) {
-    if (*ended) rescue_path_ = **ended;
+    is_rescued_ = static_cast<bool>(*ended);
+    if (is_rescued_) rescue_path_ = **ended;
+    const char* const then = options_.provisions_errant
+                                 ? "now its data are replaced by the primary's"
+                                 : "it does not follow until somebody has decided: make its data anew from the "
+                                   "primary, or keep them";
     note('C',
-         *ended ? fmt::format("what only this server has was written to {}; it does not follow until somebody has "
-                              "decided: make its data anew from the primary, or keep them",
-                              **ended)
+         *ended ? fmt::format("what only this server has was written to {}; {}", **ended, then)
                 : fmt::format("what only this server has could not be written to a file: {}", ended->error().message));
   }
   if (plan_.verdict != Verdict::errant || rescue_.is_under_way() || server_.dialect() == nullptr) return;
+  // Else what came from the primary since it was looked at would count, another lot at each look.
+  if (peer_.look <= own_.look) return;
   const Gtids& own = own_.state.executed;
   const Gtids& other = peer_.state.executed;
   const std::string errant = own.beyond(other).text();
   if (errant.empty() || errant == rescued_) return;
   rescued_ = errant;
+  is_rescued_ = false;
   const auto logs = server_.log_files();
   if (!logs) return note('C', "what only this server has could not be written to a file: " + logs.error().message);
   const auto begun = rescue_.begin(options_.state_path + "/rescue", rescue_name(errant),
                                    server_.dialect()->rescue_tool(own, other), *logs);
-  if (!begun) note('C', "what only this server has could not be written to a file: " + begun.error().message);
+  if (!begun) return note('C', "what only this server has could not be written to a file: " + begun.error().message);
+  if (*begun) return;
+  is_rescued_ = true;
+  rescue_path_ = rescue_.path();
 }
 
 void Worker::answer(bool is_ok, const std::string& detail) {
   if (!owed_) return;
-  tell_({{"is", "finished"}, {"token", owed_->token}, {"ok", is_ok}, {"detail", detail}});
+  const bool is_untouched = owed_->role == Role::primary && !is_ok && !was_opened_ && is_closed();
+  tell_({{"is", "finished"}, {"token", owed_->token}, {"ok", is_ok}, {"detail", detail}, {"untouched", is_untouched}});
+  if (is_ok) note('I', fmt::format("{} after {}", done_text(owed_->role), times_.text(Clock::now() - owed_->since)));
   owed_.reset();
 }
 
@@ -278,7 +382,14 @@ void Worker::remember(const Following& following) {
                      {"is_complete", following.is_complete},
                      {"started_at", following.started_at}};
   const Status kept = filesync::keep_file(options_.state_path, following_file, text.dump() + "\n");
-  if (!kept) note('C', kept.error().message);
+  if (kept) {
+    keep_problem_.clear();
+    return;
+  }
+  // Not on record: the primary is not to count on it. Tried again at the next look.
+  following_.is_complete = false;
+  if (keep_problem_ != kept.error().message) note('C', kept.error().message);
+  keep_problem_ = kept.error().message;
 }
 
 void Worker::load_following() {

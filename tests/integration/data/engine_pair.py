@@ -95,7 +95,7 @@ class Engine:
                         "keys": [{"identity": "key", "key": list(range(32))}], "acknowledges_on_disk": False,
                         "salvage_bytes_max": 1_000_000_000,
                         "has_acl": False, "acknowledges_writes": False, "copy_limit_ns": 10_000_000_000,
-                        "send_limit_ns": 30_000_000_000, "copy_bytes_per_second": 0,
+                        "send_limit_ns": 30_000_000_000, "copy_bytes_per_second": 0, "copy_pieces": 6,
                         "silence_limit_ns": 2_000_000_000, "confirm_limit_ns": 10_000_000_000, **options}
         self.said, self.token, self.before_start = [], 0, before_start
         self.start()
@@ -123,11 +123,16 @@ class Engine:
 
     def listen(self, seconds):
         while select.select([self.socket], [], [], seconds)[0]:
-            text = self.socket.recv(65536)
-            if not text:
+            if not self.receive():
                 raise AssertionError(f"the engine of {self.node} ended: {self.said}")
-            self.said.append(json.loads(text))
             seconds = 0
+
+    def receive(self):
+        """False: it has ended. What it would hand over to another engine is let go of: its mounts die with it."""
+        text = self.socket.recv(65536)
+        if text:
+            self.said.append(json.loads(text))
+        return bool(text)
 
     def wait(self, condition, what, seconds=PATIENCE_S):
         until = time.monotonic() + seconds
@@ -177,14 +182,14 @@ class Engine:
 
 
 @contextlib.contextmanager
-def pair(prepare=None, **options):
+def pair(prepare=None, kind=Engine, **options):
     """prepare(node, directory): what is done to the directory of each before its engine starts. before_start(): what is
     done in the process of each, before the engine takes its place."""
     folder = tempfile.mkdtemp(prefix="ca-filesync-", dir=os.environ.get("CLUSTERAGENT_SCRATCH", "/var/tmp"))
     engines = []
     try:
         for node in ADDRESSES:
-            engines.append(Engine(folder, node, prepare, **options))
+            engines.append(kind(folder, node, prepare, **options))
         yield engines
     finally:
         for engine in engines:

@@ -1,5 +1,6 @@
 """The attributes of <rfs> that say how long, how fast, and what is acknowledged."""
 import os
+import re
 import signal
 import sys
 import threading
@@ -12,12 +13,23 @@ from engine_pair import enter_own_namespaces, pair, stand_still  # noqa: E402
 
 MEGABYTE = 1 << 20
 LONG_NS = 60_000_000_000
+IDLE_S = 4
 
 
 def write(path, content):
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     os.write(descriptor, content)
     os.close(descriptor)
+
+
+def sleeps_of(process):
+    """How often one of its threads has waited for something, and was woken."""
+    threads = f"/proc/{process}/task"
+    count = 0
+    for thread in os.listdir(threads):
+        with open(os.path.join(threads, thread, "status"), encoding="ascii") as status:
+            count += int(re.search(r"\nvoluntary_ctxt_switches:\t(\d+)", status.read())[1])
+    return count
 
 
 class Limits(unittest.TestCase):
@@ -74,6 +86,17 @@ class Limits(unittest.TestCase):
                 self.assertIn("it has taken nothing for", one.wait_behind()["reason"])
             finally:
                 os.kill(two.process.pid, signal.SIGCONT)
+
+    def test_an_idle_engine_sleeps(self):
+        with pair(silence_limit_ns=8_000_000_000) as (one, two):
+            two.follow()
+            one.lead()
+            one.wait_synced()
+            time.sleep(1)
+            before = [sleeps_of(engine.process.pid) for engine in (one, two)]
+            time.sleep(IDLE_S)
+            for engine, at in zip((one, two), before):
+                self.assertLess((sleeps_of(engine.process.pid) - at) / IDLE_S, 5, engine.node)
 
 
 if __name__ == "__main__":

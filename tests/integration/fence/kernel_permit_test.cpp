@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <atomic>
+
 #include "agent/platform/clock.hpp"
 #include "tests/integration/fence/prober.hpp"
 
@@ -66,6 +68,46 @@ TEST_F(KernelPermitTest, arp_and_neighbour_discovery_fall_silent) {
   EXPECT_EQ(lan_.b.shell("ip neigh show fd07::100 | grep -E '" + failed + "'").exit_code, 0) << "NDP was answered";
 }
 
+TEST_F(KernelPermitTest, connection_can_be_ended_without_a_permit_and_says_nothing_else) {
+  for (const char* const address : {"10.7.0.100", "fd07::100"}) {
+    const bool is_v4 = make_address(address).is_v4();
+    allow(seconds{30});
+    ASSERT_TRUE(answers(address));
+    // The server says a word when it is told to; the client prints what comes, or that it was reset.
+    const std::string server = fmt::format(
+        "import socket, time\n"
+        "listener = socket.create_server(('{}', 7778), family=socket.{})\n"
+        "one = listener.accept()[0]\n"
+        "time.sleep(1)\n"
+        "one.sendall(b'word')\n"
+        "time.sleep(5)\n",
+        address, is_v4 ? "AF_INET" : "AF_INET6");
+    const std::string client = fmt::format(
+        "import socket\n"
+        "one = socket.create_connection(('{}', 7778), 5)\n"
+        "print('connected', flush=True)\n"
+        "try:\n  print('came:', one.recv(9), flush=True)\n"
+        "except ConnectionResetError:\n  print('reset', flush=True)\n"
+        "except TimeoutError:\n  print('nothing', flush=True)\n",
+        address);
+    const std::string said = fmt::format("/proc/{}/cwd/permit-test-client", ::getpid());
+    lan_.a.must("timeout 10 python3 -c \"" + server + "\" >/dev/null 2>&1 &");
+    // By address: the server of the turn before may still be there.
+    const std::string endpoint = fmt::format("sport = :7778 src {}", is_v4 ? address : fmt::format("[{}]", address));
+    ASSERT_TRUE(eventually(seconds{5}, [&] { return lan_.a.shell("ss -Hltn " + endpoint).output.size() > 1; }));
+    lan_.b.must("timeout 10 python3 -c \"" + client + "\" >" + said + " 2>&1 &");
+    ASSERT_TRUE(eventually(seconds{5}, [&] { return lan_.b.shell("grep connected " + said).exit_code == 0; }));
+    permit_->revoke();
+    permit_->settle();
+    ::usleep(1'500'000);
+    EXPECT_EQ(lan_.b.shell("grep -v connected " + said).output, "") << "data of a muted address";
+    lan_.a.must("ss -K " + endpoint);
+    EXPECT_TRUE(eventually(seconds{1}, [&] { return lan_.b.shell("grep reset " + said).exit_code == 0; })) << address;
+    ::unlink(said.c_str());
+    ::usleep(100'000);
+  }
+}
+
 TEST_F(KernelPermitTest, expires_by_itself_and_never_late) {
   const Prober four{lan_.a, lan_.b, "10.7.0.100"};
   const Prober six{lan_.a, lan_.b, "fd07::100"};
@@ -114,6 +156,21 @@ TEST_F(KernelPermitTest, permit_that_is_over_or_shorter_than_a_tick_adds_nothing
     EXPECT_THAT(now, Not(HasSubstr("expires")));
     EXPECT_FALSE(answers("10.7.0.100")) << "an element without a timeout would stay for ever";
   }
+}
+
+TEST_F(KernelPermitTest, tells_when_the_addresses_may_speak_and_not_when_they_fall_silent) {
+  std::atomic<int> told = 0;
+  std::atomic<bool> has_element = false;
+  permit_->tell_after_each([&] {
+    has_element = rules().find("expires") != std::string::npos;
+    ++told;
+  });
+  allow(seconds{30});
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(has_element) << "told before the kernel had it";
+  permit_->revoke();
+  permit_->settle();
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(KernelPermitTest, open_ended_permit_is_taken) {

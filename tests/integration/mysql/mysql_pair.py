@@ -2,6 +2,7 @@
 network namespace which the test makes for itself, so the servers have an address each and one port."""
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import select
@@ -13,10 +14,12 @@ import tempfile
 import threading
 import time
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
 PORT = 3306
 ADDRESSES = {"node1": "127.0.0.1", "node2": "127.0.0.2"}
 PATIENCE_S = 40.0
+COPY_PORT = 9000
+KEYS = [{"identity": "test", "key": list(range(32))}]
 ENGINE = os.environ.get("CLUSTERAGENT_MYSQL", "")
 ACCOUNTS = "[agent]\nuser=agent\npassword=agent's \\ secret\n[replication]\nuser=copy\npassword=copy secret\n"
 USERS = """SET SESSION sql_log_bin = 0;
@@ -32,9 +35,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON *.* TO app@'%';
 
 
 def enter_own_network():
+    """And own mounts, which go with the process."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET) != 0:
+    if libc.unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "cannot make a network namespace; the test needs root")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
@@ -50,19 +55,35 @@ def soon(condition, seconds=PATIENCE_S, pause=0.05):
 class Server:
     """One MariaDB, read-only when it starts, as its option file is to say."""
 
-    def __init__(self, folder, node, number):
-        self.node, self.folder, self.address, self.number = node, os.path.join(folder, node), ADDRESSES[node], number
+    users = USERS
+    has_semi_sync = True
+    applier_error = "1062"
+
+    def __init__(self, folder, node, number, address=""):
+        self.node, self.folder, self.number = node, os.path.join(folder, node), number
+        self.address = address or ADDRESSES[node]
         self.data, self.socket = os.path.join(self.folder, "data"), os.path.join(self.folder, "socket")
         os.makedirs(self.folder)
         shutil.chown(self.folder, "mysql")
+        # A server that starts removes temporary tables of the directory for them, whosever they are.
+        self.temporary = f"--tmpdir={self.folder}"
         self.process = None
-        made = subprocess.run(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
-                               "--auth-root-authentication-method=normal", "--skip-test-db"], check=False,
-                              capture_output=True, text=True)
-        if made.returncode != 0:
-            raise AssertionError(f"mariadb-install-db of {node}: {made.stdout[-1500:]} {made.stderr[-1500:]}")
-        self.start()
-        self.sql(USERS)
+        self.make_data()
+        try:
+            self.start()
+            self.sql(self.users)
+        except BaseException:
+            self.stop()  # nobody else knows of it yet
+            raise
+
+    def make_data(self):
+        self.made(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.data}",
+                   "--auth-root-authentication-method=normal", "--skip-test-db", self.temporary])
+
+    def made(self, command):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"{command[0]} of {self.node}: {done.stdout[-1500:]} {done.stderr[-1500:]}")
 
     def argv(self):
         return ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
@@ -71,7 +92,7 @@ class Server:
                 "--log-bin=binlog", "--gtid-strict-mode=ON", "--log-slave-updates=ON", "--binlog-format=ROW",
                 "--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1", "--relay-log=relay", "--relay-log-recovery=ON",
                 "--skip-slave-start", "--read-only=ON", "--rpl-semi-sync-slave-enabled=1", "--slave-net-timeout=10",
-                "--innodb-buffer-pool-size=32M", f"--report-host={self.address}"]
+                "--innodb-buffer-pool-size=32M", self.temporary, f"--report-host={self.address}"]
 
     def start(self, *more):
         self.process = subprocess.Popen([*self.argv(), *more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -100,9 +121,9 @@ class Server:
             self.process.send_signal(signal.SIGCONT)
             self.kill()
 
-    def column(self, name):
+    def column(self, name, question="SHOW SLAVE STATUS"):
         said = subprocess.run(["mariadb", "--no-defaults", f"--socket={self.socket}", "-u", "root", "-E", "-e",
-                               "SHOW SLAVE STATUS"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+                               question], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         for line in said.stdout.splitlines():
             if line.strip().startswith(name + ":"):
                 return line.split(":", 1)[1].strip()
@@ -114,30 +135,72 @@ class Server:
     def is_writable(self):
         return self.sql("SELECT @@read_only") == "0"
 
+    def sql_in_spite(self, statements):
+        """On a server that is read-only."""
+        return self.sql(statements)
+
+    def source(self):
+        return self.column("Master_Host")
+
+    def commits_wait(self):
+        return self.sql("SELECT @@rpl_semi_sync_master_enabled") == "1"
+
+    def stop_receiver(self):
+        self.sql("STOP SLAVE IO_THREAD")
+
+
+class Manager:
+    """Does for one server what a service manager does: starts it again when it ends, until stop_command, and from
+    start_command on."""
+
+    def __init__(self, server):
+        self.server, self.halted = server, os.path.join(server.folder, "halted")
+        ping = f"mariadb-admin --no-defaults --socket={server.socket} ping"
+        self.commands = {"stop_command": f"touch {self.halted}; kill $(cat {server.folder}/pid) 2>/dev/null; true",
+                         "start_command": f"rm -f {self.halted}; for i in $(seq 200); do {ping} >/dev/null 2>&1 && "
+                                          "exit 0; sleep 0.1; done; exit 1"}
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.is_over.wait(0.1):
+            if self.server.process.poll() is not None and not os.path.exists(self.halted):
+                self.server.process = subprocess.Popen(self.server.argv(), stdin=subprocess.DEVNULL,
+                                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end(self):
+        self.is_over.set()
+        self.thread.join()
+
 
 class Engine:
-    """One engine process and its end of the socket."""
+    """One engine process and its end of the socket. An option that depends on the node is a function of its name."""
 
+    more_accounts = ""
+
+    wrapper = ()  # words in front of its program
     def __init__(self, folder, server, **options):
         self.node, self.server = server.node, server
         peer = next(name for name in ADDRESSES if name != self.node)
         self.state_path = os.path.join(folder, self.node, "state")
         self.accounts = os.path.join(folder, self.node, "accounts")
         with open(self.accounts, "w", encoding="utf-8") as file:
-            file.write(ACCOUNTS)
+            file.write(ACCOUNTS + self.more_accounts)
         os.chmod(self.accounts, 0o600)
         self.options = {"do": "configure", "module": "demo", "node": self.node, "state_path": self.state_path,
                         "own_address": ADDRESSES[self.node], "peer_address": ADDRESSES[peer], "port": PORT,
                         "socket": server.socket, "user_file": self.accounts, "semi_sync": True, "errant": "ask",
                         "drain_limit_ns": 20_000_000_000, "switch_limit_ns": 10_000_000_000, "lag_limit_ms": 10_000,
-                        "binlog_bytes_max": 0, "data_directory": server.data, "start_command": "", "stop_command": "",
-                        **options}
+                        "binlog_bytes_max": 0, "data_directory": server.data, "start_command": "false",
+                        "stop_command": "false", "keys": KEYS, "copy_port": COPY_PORT, "copy_bytes_per_second": 0,
+                        **{name: of(self.node) if callable(of) else of for name, of in options.items()}}
         self.said, self.token, self.progress = [], 0, {}
         self.start()
 
     def start(self):
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = subprocess.Popen([ENGINE], stdin=subprocess.DEVNULL, close_fds=False,
+        self.process = subprocess.Popen([*self.wrapper, ENGINE], stdin=subprocess.DEVNULL, close_fds=False,
                                         preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
         theirs.close()
         self.send(self.options)
@@ -217,6 +280,8 @@ class Engine:
 class Load:
     """Clients that insert ids, each once, and remember which were acknowledged. Each goes on with a new connection."""
 
+    statement = "INSERT INTO t VALUES ({0})"
+
     def __init__(self, clients=4):
         self.acknowledged, self.asked, self.target = [], [], None
         self.is_ending = False
@@ -245,7 +310,7 @@ class Load:
             while not self.is_ending:
                 following += 1
                 self.asked.append(following)
-                client.stdin.write(f"INSERT INTO t VALUES ({following}); SELECT {following};\n")
+                client.stdin.write(f"{self.statement.format(following)}; SELECT {following};\n")
                 client.stdin.flush()
                 said = client.stdout.readline()
                 if not said:
@@ -272,14 +337,33 @@ class Load:
         return max((later - earlier for earlier, later in zip(times, times[1:])), default=float("inf"))
 
 
+used = [Server]
+
+
+def use(server):
+    """From now on pairs are of this class."""
+    used[0] = server
+
+
+def needs_semi_sync(test):
+    """A promise that a server without semi-synchronous replication does not make."""
+    @functools.wraps(test)
+    def run(self):
+        if used[0].has_semi_sync:
+            return test(self)
+        self.skipTest(f"{used[0].__name__} has no semi-synchronous replication")
+    return run
+
+
 @contextlib.contextmanager
-def pair(**options):
+def pair(server=None, **options):
+    """`server`: of which class; unless told, that of the process (use())."""
     folder = tempfile.mkdtemp(prefix="clusteragent-mysql-")
     os.chmod(folder, 0o755)
     servers, engines = [], []
     try:
         for number, node in enumerate(ADDRESSES, 1):
-            servers.append(Server(folder, node, number))
+            servers.append((server or used[0])(folder, node, number))
         for server in servers:
             engines.append(Engine(folder, server, **options))
         yield servers, engines

@@ -42,9 +42,7 @@ TEST_F(ModuleFile, loads_a_safekit_file_unchanged) {
   load(full_module);
   expect_messages(
       {R"(userconfig.xml:13:30: warning: <virtual_addr addr="NAME_OF_THE_SERVICE"> is a name: it is resolved )"
-       R"(when the module starts, which fails when the name service does; an IP address always works)",
-       R"(userconfig.xml:21:49: warning: <rfs nbrei="3"> has no effect: one reader compares in this version; more of )"
-       R"(them would change its speed and nothing else)"});
+       R"(when the module starts, which fails when the name service does; an IP address always works)"});
   ASSERT_TRUE(module_);
   EXPECT_EQ(module_->service.default_primary, "");
   EXPECT_EQ(module_->service.maxloop, 3U);
@@ -61,7 +59,7 @@ TEST_F(ModuleFile, loads_a_safekit_file_unchanged) {
   EXPECT_EQ(module_->interfaces[0].addresses[0].address.text(), "NAME_OF_THE_SERVICE");
   EXPECT_EQ(module_->errd->poll, 10s);
   EXPECT_EQ(module_->errd->processes[0].reaction, ProcessReaction::restart);
-  EXPECT_EQ(module_->rfs->resync_streams, 3U);
+  EXPECT_EQ(module_->rfs->resync_readers, 3U);
   EXPECT_EQ(module_->rfs->directories[0].directory, "/srv/data");
   EXPECT_TRUE(module_->rfs->directories[0].is_read_only);
   EXPECT_EQ(module_->user->stop_limit, 300s);

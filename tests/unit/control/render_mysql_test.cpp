@@ -57,6 +57,25 @@ TEST(RenderMysql, says_on_one_screen_that_a_commit_is_on_both) {
   EXPECT_TRUE(row("errant", primary(), standby()).empty());
 }
 
+TEST(RenderMysql, shows_the_further_replicas_of_the_node_that_leads) {
+  Json now = primary();
+  EXPECT_TRUE(row("replica", now, standby()).empty());
+  now["further_replicas"] = {
+      {{"address", "10.0.0.7"}, {"port", 3306}, {"state", "following"}, {"lag_ms", 3}, {"transactions_behind", 1}}};
+  EXPECT_EQ(row("replica", now, standby()).at(1).text, "10.0.0.7 port 3306: following; 3 ms, 1 transactions");
+  EXPECT_EQ(row("replica", now, standby()).at(1).tint, Tint::green);
+  EXPECT_EQ(row("replica", standby(), now).at(2).text, "10.0.0.7 port 3306: following; 3 ms, 1 transactions");
+  EXPECT_EQ(row("replica", standby(), now).at(1).text, "");
+  now["further_replicas"][0]["remark"] = "it takes writes";
+  EXPECT_EQ(cell("replica", now).text, "10.0.0.7 port 3306: following; it takes writes; 3 ms, 1 transactions");
+  EXPECT_EQ(cell("replica", now).tint, Tint::red);
+  now["further_replicas"] = {{{"address", "10.0.0.7"}, {"port", 3306}, {"state", "stopped"}, {"problem", "by hand"}}};
+  EXPECT_EQ(cell("replica", now).text, "10.0.0.7 port 3306: stopped: by hand");
+  EXPECT_EQ(cell("replica", now).tint, Tint::red);
+  now["further_replicas"][0]["state"] = "repointing";
+  EXPECT_EQ(cell("replica", now).tint, Tint::magenta);
+}
+
 TEST(RenderMysql, takes_nothing_old_or_missing_for_known) {
   EXPECT_EQ(row("replication", primary(), {}).at(2).text, "unknown");
   EXPECT_EQ(row("database", primary(), {}).at(2).text, "unknown");
@@ -102,6 +121,50 @@ TEST(RenderMysql, says_how_far_a_standby_is) {
   EXPECT_EQ(cell("GTID", json).text, "applied 0-1-40 of received 0-1-45");
 }
 
+TEST(RenderMysql, shows_how_far_a_copy_of_the_primarys_data_is) {
+  const Json copying = {{"engine", "mysql"},
+                        {"state", "provisioning"},
+                        {"problem", "the primary has purged binary logs"},
+                        {"copy", {{"phase", "copying"}, {"bytes", 120'000'000}, {"bytes_total", 250'000'000}}}};
+  EXPECT_EQ(cell("replication", copying).text, "gets the primary's data (copying): 120 of about 250 MB");
+  Json cloned = copying;
+  cloned["copy"]["method"] = "clone";
+  EXPECT_EQ(cell("replication", cloned).text, "gets the primary's data (copying by clone): 120 of about 250 MB");
+  const Json failed = {
+      {"engine", "mysql"}, {"state", "logs purged"}, {"problem", "too old"}, {"copy", {{"problem", "no room"}}}};
+  EXPECT_EQ(cell("replication", failed).text, "logs purged: too old; not provisioned: no room");
+  EXPECT_EQ(cell("replication", failed).tint, Tint::red);
+}
+
+TEST(RenderMysql, shows_the_room_that_binary_logs_take) {
+  Json json = primary();
+  EXPECT_TRUE(row("binary logs", json).empty());
+  json["logs"] = {{"files", 3}, {"bytes", 120'000'000}, {"bytes_max", 0}};
+  EXPECT_EQ(cell("binary logs", json).text, "3 files, 120 MB");
+  json["logs"]["bytes_max"] = 500'000'000;
+  EXPECT_EQ(cell("binary logs", json).text, "3 files, 120 MB of 500 MB");
+}
+
+TEST(RenderMysql, shows_what_the_comparison_of_the_tables_found) {
+  Json json = primary();
+  EXPECT_TRUE(row("verified", json).empty());
+  json["verify"] = {{"state", "running"}, {"tables", 3}, {"tables_all", 8}, {"rows", 700}, {"differences", 0}};
+  EXPECT_EQ(cell("verified", json).text, "under way: 3 of 8 tables, 700 rows, 0 differences");
+  json["verify"] = {{"state", "done"},    {"tables", 7},    {"tables_all", 8}, {"rows", 900}, {"differences", 0},
+                    {"lasted_ms", 12000}, {"age_ms", 5000}, {"left_out", 1},   {"busy", 2}};
+  EXPECT_THAT(cell("verified", json).text,
+              testing::StartsWith("both servers' tables equal (5.0 s ago; 7 of 8 tables, 900 rows"));
+  EXPECT_THAT(cell("verified", json).text,
+              testing::EndsWith("; 1 tables were left out; 2 ranges changed all the time)"));
+  EXPECT_EQ(cell("verified", json).tint, Tint::green);
+  json["verify"]["differences"] = 1;
+  EXPECT_THAT(cell("verified", json).text, testing::StartsWith("1 difference ("));
+  EXPECT_EQ(cell("verified", json).tint, Tint::red);
+  json["verify"]["state"] = "ended";
+  json["verify"]["reason"] = "the standby is not up to date";
+  EXPECT_THAT(cell("verified", json).text, testing::StartsWith("not to its end: the standby is not up to date (1 dif"));
+}
+
 TEST(RenderMysql, names_what_an_operator_has_to_decide) {
   Json json = standby();
   json["state"] = "errant transactions";
@@ -121,6 +184,17 @@ TEST(RenderMysql, lets_no_control_character_of_a_server_onto_the_screen) {
   json["rescue"] = "\x1b]0;x\a";
   for (const char* label : {"replication", "errant"})
     EXPECT_EQ(cell(label, json).text.find('\x1b'), std::string::npos) << label;
+}
+
+TEST(RenderMysql, shows_the_measured_lag_and_what_is_wrong) {
+  Json own = standby();
+  own["lag_ms"] = 1200;
+  own["transactions_behind"] = 15;
+  EXPECT_EQ(cell("lag", own).text, "1200 ms, 15 transactions") << "not what the server says";
+  EXPECT_TRUE(row("alarms", own).empty());
+  own["alarms"] = Json::array({{{"id", "lag"}, {"text", "late"}}, {{"id", "receiver"}, {"text", "gone"}}});
+  EXPECT_EQ(cell("alarms", own).text, "late; gone");
+  EXPECT_EQ(cell("alarms", own).tint, Tint::red);
 }
 
 }  // namespace

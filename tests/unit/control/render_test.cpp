@@ -62,6 +62,17 @@ httpd (prim)              4 running                        not watched in this s
 )");
 }
 
+TEST(RenderStatus, says_who_serves_readers_and_why) {
+  EXPECT_THAT(render_status(document(), false, 90), Not(HasSubstr("readers")));
+  Json both = document();
+  both["reader"] = {{"addresses", {"192.0.2.11"}}, {"holds", false}, {"fit", false}, {"why", "node2 serves them"}};
+  both["peer_report"]["reader"] = {{"holds", true}, {"fit", true}, {"why", "fresh enough"}};
+  EXPECT_THAT(render_status(both, false, 130),
+              testing::ContainsRegex("readers +not served here: node2 serves them +served here: fresh enough"));
+  both["peer_report"]["local"]["state"] = "ALONE";  // and its heartbeats say something newer
+  EXPECT_THAT(render_status(both, false, 130), testing::ContainsRegex("readers +not served here: [^\n]+ +unknown"));
+}
+
 TEST(RenderStatus, says_what_is_held_and_when_a_blocked_node_tries_again) {
   Json status = document();
   EXPECT_THAT(render_status(status, false, 200), Not(AnyOf(HasSubstr("role changes"), HasSubstr("next try"))));

@@ -59,5 +59,46 @@ TEST_F(Candidacy, is_held_back_without_a_witness_where_the_proposer_needs_no_vot
   EXPECT_FALSE(leads());
 }
 
+struct GivenUp : Candidacy {
+  GivenUp() {
+    // The peer leads with the number before; what this node wished, its disk was slow to write.
+    machine.policy.has_witness = false;
+    machine.phase = Phase::second;
+    machine.desired.proposal = machine.durable.proposal = Record{Epoch{12}, Revision{0}, self, NodeSet::only(self)};
+    machine.out = &actions;
+  }
+  bool is_kept() {
+    update_sync_set(machine);
+    return machine.desired.proposal.has_value();
+  }
+  std::vector<Action> actions;
+};
+
+TEST_F(GivenUp, what_this_life_never_led_on_is_not_left_to_the_next_one) {
+  EXPECT_FALSE(is_kept());
+  EXPECT_EQ(machine.epoch_floor, Epoch{12}) << "its number may have been heard";
+}
+
+TEST_F(GivenUp, what_is_being_taken_off_the_disk_is_not_told_as_a_record) {
+  ASSERT_FALSE(is_kept());
+  machine.desired.record = *machine.durable.proposal;  // the peer had voted for it
+  EXPECT_EQ(record_on_disk(machine).epoch, Epoch{10});
+}
+
+TEST_F(GivenUp, what_a_former_life_may_have_led_on_is_kept) {
+  machine.sync.is_proposal_inherited = true;
+  EXPECT_TRUE(is_kept());
+}
+
+TEST_F(GivenUp, what_the_witness_may_still_take_is_kept) {
+  machine.policy.has_witness = true;
+  EXPECT_TRUE(is_kept());
+}
+
+TEST_F(GivenUp, what_lets_the_peer_go_on_is_kept) {
+  machine.desired.proposal = machine.durable.proposal = Record{Epoch{10}, Revision{7}, self, NodeSet::both()};
+  EXPECT_TRUE(is_kept());
+}
+
 }  // namespace
 }  // namespace clusteragent::core

@@ -64,6 +64,34 @@ TEST_F(LastCopy, a_node_that_starts_again_is_not_freed_by_what_its_former_life_w
   EXPECT_FALSE(pair.kernel_has_vip[B]);
 }
 
+TEST_F(LastCopy, is_with_both_again_when_a_new_primary_could_not_begin) {
+  pair.lead_fails_untouched[B] = true;
+  pair.operate(A, Verb::swap);
+  pair.run_for(seconds{2});
+  EXPECT_EQ(pair.state(A), "PRIM Ready");
+}
+
+TEST_F(LastCopy, is_with_a_new_primary_that_failed_after_it_could_be_written_to) {
+  pair.lead_fails_untouched[B] = false;
+  pair.operate(A, Verb::swap);
+  pair.run_for(milliseconds{100});
+  EXPECT_EQ(pair.disk[B].record.sync_set, NodeSet::only(NodeId{B}));
+  pair.is_up[B] = false;
+  pair.run_for(seconds{5});
+  EXPECT_FALSE(pair.kernel_has_vip[A]) << "it may lack what B acknowledged";
+}
+
+TEST_F(LastCopy, stays_where_it_was_when_a_primary_alone_cannot_begin) {
+  pair.is_up[B] = false;
+  lose_the_copy();
+  pair.run_for(seconds{2});
+  ASSERT_EQ(pair.disk[A].record.sync_set, NodeSet::only(NodeId{A}));
+  pair.lead_fails_untouched[A] = true;
+  pair.operate(A, Verb::stopstart);
+  pair.run_for(seconds{2});
+  EXPECT_EQ(pair.disk[A].record.sync_set, NodeSet::only(NodeId{A}));
+}
+
 TEST_F(LastCopy, a_node_that_starts_again_takes_over_once_the_primary_has_heard_it) {
   pair.is_up[B] = false;
   start_again(B);

@@ -61,11 +61,16 @@ TEST_F(MysqlProgram, is_told_everything_with_its_unit) {
   options.data_directory = "/data";
   options.start_command = "start it";
   options.stop_command = "stop it";
+  options.server_command = "the server";
   options.provisions_errant = true;
   options.drain_limit = std::chrono::seconds{60};
   options.switch_limit = std::chrono::milliseconds{2};
   options.lag_limit = std::chrono::seconds{3};
   options.binlog_bytes_max = 4'000'000;
+  options.copy_port = 9010;
+  options.copy_bytes_per_second = 5000;
+  options.keys = {{"one", {}}};
+  options.replicas = {{"192.0.2.7", 3308, "192.0.3.1", "192.0.3.2"}};
   const auto program = mysql_program(options, agent());
   ASSERT_TRUE(program);
   EXPECT_EQ(program->configuration, (Json{{"do", "configure"},
@@ -83,9 +88,18 @@ TEST_F(MysqlProgram, is_told_everything_with_its_unit) {
                                           {"switch_limit_ns", 2'000'000},
                                           {"lag_limit_ms", 3000},
                                           {"binlog_bytes_max", 4'000'000},
+                                          {"copy_port", 9010},
+                                          {"copy_bytes_per_second", 5000},
+                                          {"keys", to_json(options.keys)},
                                           {"data_directory", "/data"},
                                           {"start_command", "start it"},
-                                          {"stop_command", "stop it"}}));
+                                          {"stop_command", "stop it"},
+                                          {"server_command", "the server"},
+                                          {"replicas",
+                                           {{{"address", "192.0.2.7"},
+                                             {"port", 3308},
+                                             {"own_address", "192.0.3.1"},
+                                             {"peer_address", "192.0.3.2"}}}}}));
   options.provisions_errant = false;
   EXPECT_EQ(mysql_program(options, agent())->configuration.at("errant"), "ask");
 }

@@ -1,12 +1,18 @@
 // The agent's side of an engine: what an engine is told first, what the core is told of what it says, and, for how
-// long, of one that dies. The engines are shell scripts: descriptor 3 carries a message a write.
+// long, of one that dies. The engines are scripts: descriptor 3 carries a message a write.
 #include "agent/data/provider.hpp"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+
+#include "agent/data/succession.hpp"
 
 namespace clusteragent::data {
 namespace {
@@ -18,6 +24,7 @@ struct Told {
   int finished = 0;
   std::vector<Epoch> synced;
   std::vector<Epoch> behind;
+  std::vector<core::ReplicaSeen> seen;
   void operator()(const core::Event& event) {
     if (const auto* failed = std::get_if<core::ProcessFailed>(&event); failed != nullptr) {
       EXPECT_EQ(failed->process, "stub");
@@ -26,6 +33,7 @@ struct Told {
     }
     if (const auto* each = std::get_if<core::ProviderSynced>(&event)) synced.push_back(each->epoch);
     if (const auto* each = std::get_if<core::ProviderBehind>(&event)) behind.push_back(each->epoch);
+    if (const auto* each = std::get_if<core::ReplicaSeen>(&event)) seen.push_back(*each);
     finished += std::holds_alternative<core::ActionFinished>(event) ? 1 : 0;
   }
 };
@@ -95,6 +103,18 @@ TEST_F(Provider, passes_on_of_which_epoch_the_engine_speaks) {
   EXPECT_EQ(told.deaths, 0);
 }
 
+TEST_F(Provider, passes_on_how_far_the_replica_is) {
+  open_script(say(R"({"is":"replica","lag_ms":1500,"problem":""})") +
+              say(R"({"is":"replica","problem":"not connected"})"));
+  provider->follow({Token{1}, Epoch{2}, Epoch{}});
+  io.run_for(milliseconds{800});
+  ASSERT_EQ(told.seen.size(), 2U);
+  EXPECT_EQ(told.seen[0].lag, milliseconds{1500});
+  EXPECT_EQ(told.seen[0].problem, "");
+  EXPECT_EQ(told.seen[1].lag, std::nullopt);
+  EXPECT_EQ(told.seen[1].problem, "not connected");
+}
+
 TEST_F(Provider, ends_an_engine_that_says_what_nobody_understands) {
   for (const char* nonsense : {"{\"is\":", R"({"says":1})", R"({"is":"finished"})", "[]"}) {
     told = {};
@@ -104,6 +124,105 @@ TEST_F(Provider, ends_an_engine_that_says_what_nobody_understands) {
     EXPECT_EQ(told.deaths, 1) << nonsense;
     EXPECT_EQ(provider->progress(), (Json{{"state", "gone"}}));
   }
+}
+
+/// An engine that leads, hands over the writing end of a pipe, and dies; and the next one, which is as `next` says.
+class Successor : public Provider {
+ protected:
+  void SetUp() override {
+    path = testing::TempDir() + "provider_test_pipe_" + std::to_string(::getpid());
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    pipe = platform::Fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  }
+  void TearDown() override { std::filesystem::remove(path); }
+  void lead(const std::string& next) {
+    const std::string first = R"(
+import json, os, socket, time
+agent = socket.socket(fileno=3)
+def hear():
+    text, descriptors, _, _ = socket.recv_fds(agent, 65536, 4)
+    if not text:
+        raise SystemExit
+    return json.loads(text), descriptors
+def say(descriptors=(), **message):
+    socket.send_fds(agent, [json.dumps(message).encode()], descriptors)
+if not hear()[0].get("takes_over"):
+    token = hear()[0]["token"]
+    say([os.open(")" + path + R"(", os.O_WRONLY)], **{"is": "keep", "key": "volume 0", "about": {"source": "s"}})
+    say(**{"is": "finished", "token": token, "ok": True, "detail": ""})
+    time.sleep(0.2)
+    os.kill(os.getpid(), 9)
+held, descriptors = hear()
+wanted = hear()[0]
+is_right = held["key"] == "volume 0" and held["about"] == {"source": "s"} and len(descriptors) == 1
+is_right = is_right and wanted["do"] == "take_over" and wanted["epoch"] == 7
+)";
+    open("/usr/bin/env", {"env", "python3", "-c", first + next});
+    provider->lead({Token{1}, Epoch{7}, false});
+    EXPECT_TRUE(run_until([this] { return told.finished == 1; }));
+  }
+  bool run_until(const std::function<bool()>& condition) {
+    for (int turn = 0; turn < 1000 && !condition(); ++turn) io.run_for(milliseconds{10});
+    return condition();
+  }
+  /// The agent, or an engine, has the other end.
+  bool is_kept() const {
+    char byte = 0;
+    return ::read(pipe.number(), &byte, 1) < 0 && errno == EAGAIN;
+  }
+  static constexpr const char* answers = R"(
+say(**{"is": "progress", "status": {"solo": wanted["solo"]}})
+say(**{"is": "finished", "token": wanted["token"], "ok": is_right, "detail": "not what was expected"})
+hear()
+)";
+  std::string path;
+  platform::Fd pipe;
+};
+
+TEST_F(Successor, takes_the_place_of_an_engine_that_dies_once_and_not_twice_in_a_minute) {
+  lead(answers);
+  EXPECT_TRUE(run_until([this] { return provider->progress().contains("taken_over"); }));
+  EXPECT_EQ(told.deaths, 0);
+  EXPECT_TRUE(is_kept());
+  const Json progress = provider->progress();
+  EXPECT_EQ(progress.value("solo", true), false);
+  ASSERT_TRUE(progress.contains("taken_over"));
+  EXPECT_EQ(progress.at("taken_over").at("count"), 1);
+  EXPECT_EQ(progress.at("taken_over").at("signal"), SIGKILL);
+  ::kill(provider->process(), SIGKILL);
+  EXPECT_TRUE(run_until([this] { return told.deaths == 1 && !is_kept(); }));
+}
+
+TEST_F(Successor, may_acknowledge_alone_what_the_former_one_might) {
+  lead(answers);
+  provider->allow_solo({Epoch{7}});
+  EXPECT_TRUE(run_until([this] { return provider->progress().contains("taken_over"); }));
+  EXPECT_EQ(provider->progress().value("solo", false), true);
+}
+
+TEST_F(Successor, that_refuses_or_dies_lets_the_module_start_again) {
+  for (const char* next : {"is_right = False\n[os.close(each) for each in descriptors]\n", "raise SystemExit\n"}) {
+    told = {};
+    lead(std::string{next} + answers);
+    EXPECT_TRUE(run_until([this] { return told.deaths == 1 && !is_kept(); })) << next;
+    provider.reset();
+  }
+}
+
+TEST_F(Successor, that_does_not_answer_keeps_nobody_waiting) {
+  lead("hear()\n");
+  const int first = provider->process();
+  EXPECT_TRUE(run_until([&] { return provider->process() != first; }));
+  io.run_for(take_over_limit - milliseconds{1000});
+  EXPECT_EQ(told.deaths, 0);
+  EXPECT_TRUE(is_kept());
+  EXPECT_TRUE(run_until([this] { return told.deaths == 1 && !is_kept(); }));
+}
+
+TEST_F(Successor, is_not_called_when_the_role_was_given_up) {
+  lead(answers);
+  provider->give_up();
+  EXPECT_TRUE(run_until([this] { return told.deaths == 1 && !is_kept(); }));
 }
 
 }  // namespace

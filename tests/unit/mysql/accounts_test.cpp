@@ -37,6 +37,17 @@ TEST_F(AccountsFile, is_read) {
   EXPECT_EQ("", accounts->replication.password);
 }
 
+TEST_F(AccountsFile, has_one_of_its_own_for_further_replicas_where_it_is_written) {
+  EXPECT_EQ("watcher", read(good)->replicas.user) << "else the agent's";
+  EXPECT_EQ("a=b c#d", read(good)->replicas.password);
+  const auto accounts = read(std::string{good} + "[replicas]\nuser=far\npassword=hidden\n");
+  EXPECT_EQ("far", accounts->replicas.user);
+  EXPECT_EQ("hidden", accounts->replicas.password);
+  EXPECT_EQ("watcher", accounts->agent.user);
+  EXPECT_THAT(read(std::string{good} + "[replicas]\npassword=hidden\n").error().message,
+              AllOf(HasSubstr("[replicas] has no user"), Not(HasSubstr("hidden"))));
+}
+
 TEST_F(AccountsFile, that_others_can_read_is_refused) {
   for (const mode_t mode : {0640U, 0604U, 0660U, 0601U}) {
     const auto accounts = read(good, mode);

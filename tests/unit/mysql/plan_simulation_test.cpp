@@ -27,6 +27,7 @@ struct FakeServer {
   bool is_applying = false;
   bool has_applier_error = false;
   bool is_semi_sync = false;
+  bool is_vouched = false;
   std::int64_t started_at = 1000;
 
   static std::string text(const std::vector<unsigned>& all) {
@@ -41,7 +42,7 @@ struct FakeServer {
   }
   void restart() {
     is_up = true;
-    is_writable = is_receiving = is_applying = is_semi_sync = false;
+    is_writable = is_receiving = is_applying = is_semi_sync = is_vouched = false;
     received = log;  // the relay log is thrown away
     has_applier_error = false;
     started_at += 100;
@@ -91,6 +92,7 @@ class World {
     view.purged = Gtids{};
     view.state.is_read_only = !from.is_writable;
     view.state.started_at = from.started_at;
+    view.state.is_vouched = from.is_vouched;
     view.state.semi_sync->is_enabled = view.state.semi_sync->is_on = from.is_semi_sync;
     view.state.semi_sync->replicas = server(1 - at).is_up && server(1 - at).is_receiving && !is_cut_ ? 1 : 0;
     view.state.semi_sync->commits_waiting = is_waiting_.at(at) ? 1 : 0;
@@ -202,10 +204,21 @@ class World {
     }
     if (node.protection && node.is_settled) {
       const auto outcome = node.protection->look(node.own, node.peer, endpoints.at(at), false);
-      if (outcome.is_synced) is_told_synced_ = true;
+      if (outcome.is_synced) {
+        expect_successor(at);
+        is_told_synced_ = true;
+      }
       if (outcome.behind) is_told_synced_ = false, is_told_behind_ = true;
     }
     act(at, node);
+  }
+
+  /// From here on the primary may die at any moment; the standby's server may have, which is a second fault.
+  void expect_successor(unsigned at) {
+    const Node& standby = nodes_.at(1 - at);
+    const bool is_same_life = standby.server.is_up && standby.server.started_at == nodes_.at(at).peer.state.started_at;
+    if (!is_same_life || standby.role != Role::standby) return;
+    ASSERT_TRUE(is_certain(standby.following, look(1 - at).state)) << "synced with a standby that would refuse to lead";
   }
 
   void act(unsigned at, Node& node) {
@@ -283,6 +296,11 @@ class World {
         one.received = one.log;
         one.has_source = one.is_receiving = one.is_applying = true;
         break;
+      case Step::vouch:
+      case Step::unvouch:
+        one.is_vouched = step == Step::vouch;
+        break;
+      case Step::adopt:  // a copy is put in place here as a whole: provision()
       case Step::none:
         break;
     }

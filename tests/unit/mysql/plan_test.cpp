@@ -15,6 +15,7 @@ class Planner : public testing::Test {
   Planner() {
     now.own = server(1, "0-1-10", 5);
     now.peer = server(2, "0-1-10", 6);
+    now.peer.state.is_read_only = false;
     now.peer.purged = Gtids{};
     now.peer_endpoint = peer_endpoint;
     now.certainty_path = "/state/following";
@@ -24,6 +25,7 @@ class Planner : public testing::Test {
   void following(const std::string& received) {
     replicate(now.own, peer_endpoint, received);
     now.following = {true, true, now.own.state.started_at, 1};
+    now.own.state.is_vouched = true;
   }
   Step step() const {
     const Plan plan = next_step(now);
@@ -79,6 +81,14 @@ TEST_F(Planner, lets_commits_wait_before_it_is_writable) {
   EXPECT_EQ(Step::semi_sync_on, step());
   own().semi_sync->is_enabled = true;
   EXPECT_EQ(Step::make_writable, step());
+  own().semi_sync->weakness = "rpl_semi_sync_master_timeout = 1000";
+  EXPECT_EQ(Step::semi_sync_on, step());
+  own().is_read_only = false;
+  EXPECT_EQ(Step::semi_sync_on, step()) << "and at any time later";
+  now.wish.wants_semi_sync = false;
+  EXPECT_EQ(Step::semi_sync_off, step());
+  now.wish.wants_semi_sync = true;
+  own().is_read_only = true;
   own().semi_sync.reset();
   EXPECT_EQ(Step::make_writable, step());
 }
@@ -167,6 +177,50 @@ TEST_F(Planner, sees_errant_transactions_of_a_standby_that_looks_well) {
   EXPECT_EQ(Verdict::done, verdict());
 }
 
+TEST_F(Planner, names_errant_transactions_rather_than_the_error_that_they_cause) {
+  want(Role::standby);
+  following("0-1-12");
+  own().executed = gtids("0-1-10,0-7-11");
+  own().replica.applier = ReplicaThread::stopped;
+  own().replica.applier_errno = 1950;
+  const Plan found = next_step(now);
+  EXPECT_EQ(Verdict::errant, found.verdict);
+  // This server was looked at again, the primary not yet.
+  now.own.look = now.peer.look + 1;
+  EXPECT_EQ(Verdict::diverged, verdict());
+  EXPECT_EQ(Verdict::errant, lasting(found, next_step(now), now.own, now.peer).verdict);
+  own().replica.applier_errno = 0;
+  own().replica.applier = ReplicaThread::running;
+  EXPECT_EQ(found.reason, lasting(found, next_step(now), now.own, now.peer).reason);
+  own().executed = gtids("0-1-10");
+  now.peer.look = now.own.look + 1;
+  EXPECT_EQ(Verdict::done, lasting(found, next_step(now), now.own, now.peer).verdict);
+  now.own.is_reachable = false;
+  now.own.look = now.peer.look + 1;
+  EXPECT_EQ(Verdict::wait, lasting(found, next_step(now), now.own, now.peer).verdict);
+}
+
+TEST_F(Planner, does_not_compare_itself_with_a_server_that_is_still_to_lead) {
+  want(Role::standby);
+  own().executed = gtids("0-1-12");  // the other one has received it, and applies it before it leads
+  now.peer.state.is_read_only = true;
+  EXPECT_EQ(Verdict::wait, verdict());
+  now.peer.state.is_read_only = false;
+  EXPECT_EQ(Verdict::errant, verdict());
+}
+
+TEST_F(Planner, says_of_purged_logs_once_what_stays_so) {
+  want(Role::standby);
+  now.peer.purged = gtids("0-1-11");
+  const Plan found = next_step(now);
+  ASSERT_EQ(Verdict::purged, found.verdict);
+  now.own.look = now.peer.look + 1;
+  ASSERT_EQ(Verdict::wait, verdict());
+  EXPECT_EQ(found.reason, lasting(found, next_step(now), now.own, now.peer).reason);
+  now.peer.is_reachable = false;
+  EXPECT_EQ(Verdict::wait, lasting(found, next_step(now), now.own, now.peer).verdict);
+}
+
 TEST_F(Planner, does_not_follow_where_logs_were_purged) {
   want(Role::standby);
   now.peer.purged = gtids("0-1-10");
@@ -187,11 +241,47 @@ TEST_F(Planner, keeps_the_relay_log_where_it_can) {
   following("0-1-12");
   own().replica.receiver = ReplicaThread::stopped;
   EXPECT_EQ(Step::start_receiver, step());
+  own().is_vouched = false;
   own().replica.applier = ReplicaThread::stopped;
   EXPECT_EQ(Step::follow_peer, step());
   own().replica.receiver = ReplicaThread::running;
   EXPECT_EQ(Step::start_applier, step());
   own().replica.source_address = "10.0.0.3";
+  EXPECT_EQ(Step::follow_peer, step());
+}
+
+TEST_F(Planner, vouches_for_a_copy_that_is_on_record_as_complete_and_for_no_other) {
+  want(Role::standby);
+  following("0-1-10");
+  EXPECT_EQ(Verdict::done, verdict());
+  own().is_vouched = false;
+  EXPECT_EQ(Step::vouch, step());
+  now.following.is_complete = false;
+  EXPECT_EQ(Verdict::done, verdict());
+  own().is_vouched = true;
+  EXPECT_EQ(Step::unvouch, step());
+  now.following = {};
+  EXPECT_EQ(Step::unvouch, step());
+}
+
+TEST_F(Planner, tells_a_new_copy_where_it_stands_before_it_follows) {
+  want(Role::standby);
+  now.is_copy_new = true;
+  EXPECT_EQ(Step::adopt, step());
+  own().is_read_only = false;
+  EXPECT_EQ(Step::fence, step());
+  own().is_read_only = true;
+  want(Role::primary);
+  EXPECT_EQ(Verdict::failed, verdict());
+  EXPECT_THAT(reason(), HasSubstr("never followed"));
+}
+
+TEST_F(Planner, takes_its_word_back_before_the_relay_log_begins_anew) {
+  want(Role::standby);
+  following("0-1-10");
+  own().replica.source_address = "10.0.0.3";
+  EXPECT_EQ(Step::unvouch, step());
+  own().is_vouched = false;
   EXPECT_EQ(Step::follow_peer, step());
 }
 
@@ -223,6 +313,12 @@ TEST(Following, is_complete_when_it_had_all_that_its_source_had_after_its_start)
   own.state.start_tolerance_s = 0;
   EXPECT_FALSE(is_certain(known, own.state));
   EXPECT_FALSE(followed(known, own, peer, peer_endpoint).is_complete);
+}
+
+TEST(Following, has_not_begun_while_a_former_primary_waits_for_its_successor) {
+  const View own = server(1, "0-1-12", 5);
+  const View peer = server(2, "0-1-10", 6);
+  EXPECT_TRUE(is_certain(followed({}, own, peer, peer_endpoint), own.state));
 }
 
 }  // namespace

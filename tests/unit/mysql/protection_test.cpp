@@ -16,6 +16,7 @@ class Primary : public testing::Test {
     own.state.is_read_only = false;
     own.state.semi_sync->replicas = 1;
     replicate(peer, own_endpoint, "0-1-10");
+    peer.state.is_vouched = true;
   }
   /// A tick: this server, then the other one, then this one again with what was turned on or off.
   Protection::Outcome tick() {
@@ -37,6 +38,15 @@ class Primary : public testing::Test {
   bool is_patient = false;
 };
 
+TEST_F(Primary, does_not_count_on_a_standby_in_whose_place_another_one_acknowledges) {
+  peer.state.acknowledges = true;
+  reach(Mode::both);
+  // One replica acknowledges, as before.
+  peer.state.acknowledges = false;
+  EXPECT_THAT(tick().behind.value_or(""), HasSubstr("does not acknowledge"));
+  EXPECT_EQ(Mode::waiting, protection.mode());
+}
+
 TEST_F(Primary, says_synced_when_commits_wait_and_the_standby_has_the_earlier_ones) {
   EXPECT_FALSE(protection.wants_semi_sync());
   reach(Mode::joining);
@@ -46,6 +56,21 @@ TEST_F(Primary, says_synced_when_commits_wait_and_the_standby_has_the_earlier_on
   peer.state.replica.received = gtids("0-1-11");
   EXPECT_TRUE(tick().is_synced);
   EXPECT_FALSE(tick().is_synced);
+  EXPECT_EQ(Mode::both, protection.mode());
+}
+
+TEST_F(Primary, does_not_say_synced_before_the_standby_has_its_completeness_on_record) {
+  peer.state.is_vouched = false;
+  reach(Mode::joining);
+  for (int turn = 0; turn < 5; ++turn) EXPECT_FALSE(tick().is_synced) << "it would not lead, and nobody else could";
+  peer.state.is_vouched = true;
+  EXPECT_TRUE(tick().is_synced);
+}
+
+TEST_F(Primary, keeps_counting_on_a_standby_whose_engine_is_started_again) {
+  reach(Mode::both);
+  peer.state.is_vouched = false;
+  EXPECT_FALSE(tick().behind);
   EXPECT_EQ(Mode::both, protection.mode());
 }
 

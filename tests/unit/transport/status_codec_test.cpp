@@ -69,20 +69,23 @@ TEST(StatusCodec, gives_back_every_field) {
 TEST(StatusCodec, leaves_out_what_version_1_does_not_know) {
   core::PeerStatus status = sample();
   status.blocked = core::BlockReason::maintenance;
+  status.holds_reader = status.is_reader_fit = status.grants_reader = true;
   const core::PeerStatus back = over_the_wire(status, 1);
   EXPECT_EQ(back.config_hash, 11U);
   EXPECT_EQ(back.restarts_for, Duration::zero());
   EXPECT_EQ(back.waits_for, Duration::zero());
   EXPECT_EQ(back.maintenance_number, 0U);
+  EXPECT_FALSE(back.holds_reader || back.is_reader_fit || back.grants_reader);
   EXPECT_EQ(back.blocked, core::BlockReason::operator_hold);
 }
 
 TEST(StatusCodec, mixes_no_flag_up_with_another) {
   using Flag = bool core::PeerStatus::*;
-  const std::array<Flag, 7> flags{&core::PeerStatus::holds_vip,     &core::PeerStatus::runs_service,
-                                  &core::PeerStatus::is_promotable, &core::PeerStatus::yields,
-                                  &core::PeerStatus::is_candidate,  &core::PeerStatus::insists,
-                                  &core::PeerStatus::is_probe};
+  const std::array<Flag, 10> flags{&core::PeerStatus::holds_vip,     &core::PeerStatus::runs_service,
+                                   &core::PeerStatus::is_promotable, &core::PeerStatus::yields,
+                                   &core::PeerStatus::is_candidate,  &core::PeerStatus::insists,
+                                   &core::PeerStatus::is_probe,      &core::PeerStatus::holds_reader,
+                                   &core::PeerStatus::is_reader_fit, &core::PeerStatus::grants_reader};
   for (const Flag only : flags) {
     core::PeerStatus status;
     status.*only = true;

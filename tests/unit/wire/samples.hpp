@@ -34,6 +34,7 @@ inline StatusFrame sample_status() {
   frame.voted = Epoch{44};
   frame.blocked = 9;
   frame.holds_vip = frame.is_promotable = frame.is_candidate = frame.is_probe = true;
+  frame.is_reader_fit = true;
   frame.wish_id = 15;
   frame.granted_wish_id = 16;
   frame.config_hash = 17;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "agent/base/assert.hpp"
+#include "agent/data/engine_socket.hpp"
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/store/descriptor_limit.hpp"
 
@@ -144,17 +145,20 @@ std::vector<Directory> Engine::directories() const {
 Status Engine::mount(Stream* stream) {
   for (std::size_t at = 0; at < mirrors_.size(); ++at) {
     Mirror& mirror = mirrors_[at];
-    mirror.volume = std::make_unique<fuse::Volume>(
-        static_cast<VolumeNumber>(at),
-        platform::Fd{::openat(mirror.root.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)}, mirror.exclusion, stream,
-        descriptors_, [this, at](const std::string& text) {
-          leader_events().note('E', fmt::format("an operation in {} failed: {}", options_->directories[at].path, text));
-        });
+    auto inheritance = fuse::Inheritance::make();
+    if (!inheritance) return inheritance.error();
+    make_volume(at, stream, *inheritance);
     auto mounted = fuse::Session::mount(options_->directories[at].path, "clusteragent-" + options_->module,
                                         *mirror.volume, options_->has_acl);
     if (!mounted) return mounted.error();
-    const std::lock_guard lock{mutex_};
-    mirror.session = std::move(*mounted);
+    {
+      const std::lock_guard lock{mutex_};
+      mirror.session = std::move(*mounted);
+      if (stream != nullptr) was_open_ = true;
+      mirror.inheritance = std::move(*inheritance);
+    }
+    // What a secondary serves nobody depends upon.
+    if (stream != nullptr) hand_over(at);
   }
   return success();
 }
@@ -164,6 +168,7 @@ void Engine::let_go() {
   for (const Mirror& mirror : mirrors_) {
     if (mirror.session) mirror.session->end();
   }
+  take_back_handed();
   if (leader_) {
     if (!leader_->drain(drain_limit))
       tell({{"is", "note"}, {"level", "C"}, {"text", "the other node did not get the last writes in time"}});
@@ -178,6 +183,7 @@ void Engine::let_go() {
     }
     session.reset();
     mirror.volume.reset();
+    mirror.inheritance.reset();
   }
   leader_.reset();
   journal_.reset();
@@ -203,6 +209,7 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
     return success();
   }
   let_go();
+  was_open_ = false;
   if (incomplete_->is_set()) {
     return Error{ErrorCode::refused,
                  fmt::format("the copy of {} on {} is not complete: a reintegration was interrupted. Start the other "
@@ -213,6 +220,16 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
   if (const Status kept = write_to_disk(); !kept) return kept;
   Marks known = own_marks();
   if (const Status begun = begin_history(); !begun) return begun;
+  begin_leading(epoch, is_solo, std::move(known));
+  if (const Status mounted = mount(leader_.get()); !mounted) {
+    let_go();
+    return mounted;
+  }
+  leader_->start();
+  return success();
+}
+
+void Engine::begin_leading(std::uint64_t epoch, bool is_solo, Marks known) {
   LeaderOptions options{options_->module,
                         options_->node,
                         data::directories_text(*options_),
@@ -225,16 +242,11 @@ Status Engine::lead(std::uint64_t epoch, bool is_solo) {
                         options_->confirm_limit,
                         options_->copy_limit,
                         options_->copy_bytes_per_second,
+                        options_->copy_pieces,
                         led_,
                         journal_};
   leader_ =
       std::make_unique<Leader>(std::move(options), directories(), epoch, is_solo, std::move(known), leader_events());
-  if (const Status mounted = mount(leader_.get()); !mounted) {
-    let_go();
-    return mounted;
-  }
-  leader_->start();
-  return success();
 }
 
 Status Engine::follow(std::uint64_t epoch, std::uint64_t diverged_epoch) {
@@ -273,7 +285,10 @@ void Engine::configure(const Json& command) {
   ::mkdir(options_->state_path.c_str(), 0750);
   if (!lock_) lock_.emplace(options_->state_path, socket_, leader_events().note);
   mirrors_.clear();
-  if (const Status alone = set_up(); !alone) leader_events().note('C', alone.error().message);
+  // Otherwise take_over() comes, with an answer of its own.
+  if (command.value("takes_over", false)) return;
+  if (const Status alone = set_up(); !alone) return leader_events().note('C', alone.error().message);
+  tell_dead_mounts();
 }
 
 void Engine::carry_out(const Json& command) {
@@ -299,13 +314,15 @@ void Engine::carry_out(const Json& command) {
   // What another process may still work on is not touched.
   Status done = what == "release" ? success() : set_up();
   if (done && what == "lead") done = lead(command.at("epoch"), command.at("solo"));
+  if (done && what == "take_over") done = take_over(command.at("epoch"), command.at("solo"));
   if (done && what == "follow") done = follow(command.at("epoch"), command.at("diverged"));
   if (done && what == "verify") done = verify(command.at("repair"));
   if (what == "release") close();
   tell({{"is", "finished"},
         {"token", command.at("token")},
         {"ok", static_cast<bool>(done)},
-        {"detail", done ? std::string{} : done.error().message}});
+        {"detail", done ? std::string{} : done.error().message},
+        {"untouched", what == "lead" && !done && !was_open_}});
 }
 
 Json Engine::progress() {
@@ -347,9 +364,13 @@ int Engine::run() {
     // What an agent said that is gone by now is not done any more.
     if ((one.revents & POLLHUP) != 0) break;
     if ((one.revents & POLLIN) != 0) {
-      const ssize_t size = ::recv(socket_, message.data(), message.size(), 0);
-      if (size <= 0) break;
-      carry_out(Json::parse(message.data(), message.data() + size));
+      data::Received received = data::receive_message(socket_, message, 0);
+      if (received.bytes <= 0) break;
+      const Json command = Json::parse(message.data(), message.data() + received.bytes);
+      if (command.at("do") == "hold")
+        held_[command.at("key")] = {command.at("about"), std::move(received.descriptors)};
+      else
+        carry_out(command);
     }
     if (options_) tell_progress();
   }

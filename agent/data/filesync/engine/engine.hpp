@@ -2,6 +2,7 @@
 // Engine: the process that mirrors the directories of one module, in one stream. Mounts them, leads or follows as the
 // agent says, and tells the agent what came of it. Ends when the agent does: an application without its agent must not
 // go on writing here.
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,7 @@ class Engine {
   Status lead(std::uint64_t epoch, bool is_solo);
   Status follow(std::uint64_t epoch, std::uint64_t diverged_epoch);
   Status mount(Stream* stream);
+  void begin_leading(std::uint64_t epoch, bool is_solo, Marks known);
   Status write_to_disk() const;
   void let_go();
   ChannelOptions channel_options() const;
@@ -55,8 +57,9 @@ class Engine {
   /// The next copy compares everything.
   void forget_history();
   // engine_protection.cpp
-  /// Alone with the directories, free of what a former engine left; once more: does nothing.
+  /// Alone with the directories; once more: does nothing.
   Status set_up();
+  void tell_dead_mounts();
   bool remove_stale_mounts();
   /// What close() is to an engine whose former one has died.
   void close_after_crash();
@@ -74,6 +77,17 @@ class Engine {
   // engine_salvage.cpp
   std::shared_ptr<Salvage> salvage(std::uint64_t diverged_epoch);
   data::Json salvaged();
+  // engine_take_over.cpp
+  void make_volume(std::size_t at, Stream* stream, std::shared_ptr<fuse::Inheritance> inheritance);
+  /// The agent keeps what another engine needs should this one die.
+  void hand_over(std::size_t at);
+  KeptFiles kept_files();
+  void take_back_handed();
+  /// Of a primary's engine that died: its mounts, as they are, and what the kernel has under way in them.
+  Status take_over(std::uint64_t epoch, bool is_solo);
+  Status receive_volumes(std::vector<std::shared_ptr<fuse::Inheritance>>& inheritances);
+  Status restore_volumes(std::vector<std::shared_ptr<fuse::Inheritance>> inheritances);
+  void let_die();
   // engine_verify.cpp
   Status verify(bool repairs);
   void keep_verification(const VerifyReport& report);
@@ -89,14 +103,22 @@ class Engine {
   struct Mirror {
     platform::Fd root;
     Exclusion exclusion;
+    std::shared_ptr<fuse::Inheritance> inheritance;
     std::unique_ptr<fuse::Volume> volume;
     std::shared_ptr<fuse::Session> session;  // under mutex_
   };
   std::vector<Mirror> mirrors_;  // one a directory, in their order
+  struct Held {
+    data::Json about;
+    std::vector<platform::Fd> descriptors;
+  };
+  std::map<std::string, Held> held_;  // what the agent kept of a former engine
+  bool has_handed_over_ = false;
   Standing led_;
   std::shared_ptr<Journal> journal_;  // while leading
   mutable std::mutex mutex_;
   std::unique_ptr<Leader> leader_;
+  bool was_open_ = false;  // since the last order to lead, something could be written
   std::unique_ptr<Follower> follower_;
   std::optional<EngineLock> lock_;
   data::Json told_;

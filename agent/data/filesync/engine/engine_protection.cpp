@@ -39,16 +39,20 @@ Status Engine::set_up() {
     // The reader of the configuration has compiled the same expressions.
     CLUSTERAGENT_ASSERT(exclusion);
     mirrors_[at].exclusion = std::move(*exclusion);
-    // An application that has not ended yet would write past the mount, and nobody would know.
-    if (fuse::has_stale_mount(wanted.path)) {
-      leader_events().note(
-          'E', fmt::format("a former engine died and left its mount on {}, where everything fails now, so that "
-                           "an application that still runs writes nothing past it. The module takes it away "
-                           "when the application has been stopped, or when it starts: clusteragent start",
-                           wanted.path));
-    }
   }
   return success();
+}
+
+void Engine::tell_dead_mounts() {
+  for (const data::EngineDirectory& each : options_->directories) {
+    // An application that has not ended yet would write past the mount, and nobody would know.
+    if (!fuse::has_stale_mount(each.path)) continue;
+    leader_events().note(
+        'E', fmt::format("a former engine died and left its mount on {}, where everything fails now, so that "
+                         "an application that still runs writes nothing past it. The module takes it away "
+                         "when the application has been stopped, or when it starts: clusteragent start",
+                         each.path));
+  }
 }
 
 bool Engine::remove_stale_mounts() {

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/data/filesync/store/backing.hpp"
 
@@ -22,8 +23,9 @@ OpenNode::OpenNode(NodeRef node) : node_{std::move(node)} {
   if (!path_) error_ = node_ ? errno : ESTALE;
 }
 
-NodeTable::NodeTable(VolumeNumber volume, platform::Fd root, DescriptorCache& descriptors)
-    : volume_{volume}, descriptors_{descriptors} {
+NodeTable::NodeTable(VolumeNumber volume, platform::Fd root, DescriptorCache& descriptors,
+                     std::shared_ptr<fuse::Inheritance> inheritance, KeptFiles kept)
+    : volume_{volume}, descriptors_{descriptors}, inheritance_{std::move(inheritance)}, kept_{std::move(kept)} {
   backing::stat_of(root.number(), root_);
   auto node = std::make_shared<Node>(*this, root_of(volume), FileHandle{});
   root_path_ = root.number();
@@ -31,6 +33,37 @@ NodeTable::NodeTable(VolumeNumber volume, platform::Fd root, DescriptorCache& de
   node->type = S_IFDIR;
   node->lookups = 1;  // the mount's
   nodes_.emplace(root_of(volume), std::move(node));
+}
+
+bool NodeTable::restore(std::unordered_map<FileId, platform::Fd> kept) {
+  const std::lock_guard lock{mutex_};
+  for (fuse::KnownFile& record : inheritance_->files()) {
+    if (record.file == 0) continue;
+    // It died before the kernel was told.
+    if (record.lookups == 0) {
+      inheritance_->remove_file(&record);
+      continue;
+    }
+    const auto bytes = std::span{record.handle}.first(std::min(record.handle.size(), std::size_t{record.handle_bytes}));
+    auto node = std::make_shared<Node>(*this, FileId{record.file}, FileHandle{{bytes.begin(), bytes.end()}});
+    node->type = record.type;
+    node->is_local = record.is_local != 0;
+    node->lookups = record.lookups;
+    node->record = &record;
+    // It died while a file took the number of another one: which of them the kernel means is not certain.
+    if (!nodes_.emplace(node->id, node).second) return false;
+  }
+  for (auto& [id, descriptor] : kept) {
+    const auto found = nodes_.find(id);
+    struct stat of {};
+    if (found == nodes_.end() || backing::stat_of(descriptor.number(), of) != 0 || of.st_nlink > 0) {
+      kept_.drop(id);
+      continue;
+    }
+    found->second->pinned = std::make_shared<const platform::Fd>(std::move(descriptor));
+    found->second->is_kept = true;
+  }
+  return true;
 }
 
 FileId NodeTable::id_of(const struct stat& of) const {
@@ -53,8 +86,11 @@ NodeRef NodeTable::refer(platform::Fd path, const struct stat& of, bool is_local
       known->type = of.st_mode & S_IFMT;
       known->is_local = is_local;
       if (former) known->lookups = former->lookups;
+      known->record = inheritance_->add_file(id, known->handle, known->type, is_local);
+      if (former && former->record != nullptr) inheritance_->remove_file(std::exchange(former->record, nullptr));
     }
     known->lookups++;
+    if (known->record != nullptr) known->record->lookups = known->lookups;
     node = known;
   }
   if (pinned(*node) || descriptors_.find(node->key)) return node;
@@ -97,12 +133,30 @@ DescriptorCache::Ref NodeTable::pinned(const Node& node) {
   return node.pinned;
 }
 
+void NodeTable::settle_keeping(Node& node, bool loses_name) {
+  const std::lock_guard lock{keeping_};
+  const DescriptorCache::Ref pin = pinned(node);
+  const bool is_wanted = node.opens > 0 && !is_root(node.id) && (loses_name || pin);
+  if (is_wanted == node.is_kept) return;
+  if (is_wanted) {
+    const DescriptorCache::Ref path = open(node);
+    if (!path) return;
+    kept_.keep(node.id, path->number());
+  } else {
+    kept_.drop(node.id);
+  }
+  node.is_kept = is_wanted;
+}
+
 NodeRef NodeTable::forget(FileId id, std::uint64_t lookups) {
   const std::lock_guard lock{mutex_};
   const auto found = nodes_.find(id);
   if (found == nodes_.end() || is_root(id)) return nullptr;
+  fuse::KnownFile* const record = found->second->record;
   found->second->lookups -= std::min(lookups, found->second->lookups);
+  if (record != nullptr) record->lookups = found->second->lookups;
   if (found->second->lookups > 0) return nullptr;
+  if (record != nullptr) inheritance_->remove_file(std::exchange(found->second->record, nullptr));
   NodeRef gone = std::move(found->second);
   nodes_.erase(found);
   return gone;

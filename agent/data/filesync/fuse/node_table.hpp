@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 
+#include "agent/data/filesync/fuse/inheritance.hpp"
 #include "agent/data/filesync/store/descriptor_cache.hpp"
 #include "agent/data/filesync/stream/file_handle.hpp"
 #include "agent/data/filesync/wire/operation.hpp"
@@ -18,6 +20,12 @@
 namespace clusteragent::filesync {
 
 class NodeTable;
+
+/// Descriptors that outlive the engine: called in the order in which they are to be kept and dropped.
+struct KeptFiles {
+  std::function<void(FileId, int descriptor)> keep;
+  std::function<void(FileId)> drop;
+};
 
 struct Node {
   Node(NodeTable& in, FileId number, FileHandle of);
@@ -31,9 +39,12 @@ struct Node {
   const FileHandle handle;
   const DescriptorCache::Key key;
   mode_t type = 0;
-  bool is_local = false;        // not replicated
-  std::uint64_t lookups = 0;    // guarded by the table
-  DescriptorCache::Ref pinned;  // the same; while it has no name
+  bool is_local = false;              // not replicated
+  std::uint64_t lookups = 0;          // guarded by the table
+  fuse::KnownFile* record = nullptr;  // the same; the root has none
+  std::atomic<unsigned> opens = 0;
+  std::atomic<bool> is_kept = false;  // by the agent
+  DescriptorCache::Ref pinned;        // the same; while it has no name
   std::atomic<bool> has_new_times = false;
   // False: it was looked at, and a write has nothing to strip (suid, sgid, capabilities).
   mutable std::atomic<bool> may_give_privileges = true;
@@ -62,7 +73,11 @@ class NodeTable {
  public:
   /// `root` is open for reading: open_by_handle_at(2) takes no O_PATH. `descriptors` outlives the table and every node
   /// of it.
-  NodeTable(VolumeNumber volume, platform::Fd root, DescriptorCache& descriptors);
+  NodeTable(VolumeNumber volume, platform::Fd root, DescriptorCache& descriptors,
+            std::shared_ptr<fuse::Inheritance> inheritance, KeptFiles kept);
+
+  /// What a former engine told the kernel. `kept`: what the agent has of it. False: it contradicts itself.
+  bool restore(std::unordered_map<FileId, platform::Fd> kept);
 
   const struct stat& root() const { return root_; }
   int root_path() const { return root_path_; }
@@ -80,6 +95,8 @@ class NodeTable {
   void unpin(FileId id);
   /// Empty: it is not pinned.
   DescriptorCache::Ref pinned(const Node& node);
+  /// Whether the agent has it, as it is open and has no name, or is about to have none (`loses_name`).
+  void settle_keeping(Node& node, bool loses_name = false);
   /// Returns the node when the kernel has forgotten it.
   NodeRef forget(FileId id, std::uint64_t lookups);
 
@@ -88,6 +105,9 @@ class NodeTable {
   DescriptorCache& descriptors_;
   struct stat root_ {};
   int root_path_ = -1;  // of the root's node, which stays
+  const std::shared_ptr<fuse::Inheritance> inheritance_;
+  const KeptFiles kept_;
+  std::mutex keeping_;  // before mutex_
   std::mutex mutex_;
   std::unordered_map<FileId, NodeRef> nodes_;
 };

@@ -26,6 +26,8 @@ constexpr std::size_t page_bytes = 4096;
 constexpr const char* file_system_type = "fuse.clusteragent";
 // Newer than the header of Debian 12 (kernel 6.6): mmap of files that are opened without the page cache.
 constexpr std::uint64_t direct_io_allow_mmap = 1ULL << 36;
+// The same (kernel 6.9): FUSE_NOTIFY_RESEND.
+constexpr int notify_resend = 7;
 
 // A worker that waits for the kernel is woken by it to see that the end has come; sent again until it has seen it.
 constexpr int wake_signal = SIGUSR1;
@@ -43,6 +45,9 @@ struct Buffer {
   static constexpr std::size_t bytes = heads + write_bytes_max;
   std::unique_ptr<void, decltype(&std::free)> memory{std::aligned_alloc(page_bytes, 2 * page_bytes + write_bytes_max),
                                                      &std::free};
+  /// A page that this process never had is not given to it while it is being killed: what the kernel was handing over
+  /// would be lost to the next engine as well.
+  Buffer() { std::memset(memory.get(), 0, 2 * page_bytes + write_bytes_max); }
   std::byte* begin() const { return static_cast<std::byte*>(memory.get()) + page_bytes - heads; }
 };
 
@@ -92,12 +97,31 @@ Result<std::shared_ptr<Session>> Session::mount(const std::string& directory, co
     return Error{ErrorCode::system, fmt::format("cannot mount over {}: {}", directory, std::strerror(errno))};
   }
   std::shared_ptr<Session> session{new Session{directory, std::move(source), std::move(device), handler, has_acl}};
+  session->start();
+  return session;
+}
+
+Result<std::shared_ptr<Session>> Session::take_over(const std::string& directory, const std::string& source,
+                                                    platform::Fd device, Handler& handler) {
+  std::shared_ptr<Session> session{new Session{directory, source, std::move(device), handler, false}};
+  if (!session->is_in_place())
+    return Error{ErrorCode::refused, fmt::format("{} does not show the former engine's mount", directory)};
+  // Before anybody here takes a request (start): those would be sent again as well.
+  fuse_out_header resend{};
+  resend.len = sizeof resend;
+  resend.error = notify_resend;
+  if (::write(session->device_.number(), &resend, sizeof resend) != static_cast<ssize_t>(sizeof resend)) {
+    return Error{ErrorCode::system, fmt::format("the kernel does not send again what the former engine of {} took: {}",
+                                                directory, std::strerror(errno))};
+  }
+  return session;
+}
+
+void Session::start() {
   static const bool is_interruptible = let_signal_interrupt();
   CLUSTERAGENT_ASSERT(is_interruptible);
-  session->running_ = workers_count;
-  for (unsigned count = 0; count < workers_count; ++count)
-    session->workers_.emplace_back([raw = session.get()] { raw->serve(); });
-  return session;
+  running_ = workers_count;
+  for (unsigned count = 0; count < workers_count; ++count) workers_.emplace_back([this] { serve(); });
 }
 
 Session::~Session() {
@@ -152,7 +176,7 @@ void Session::begin(const fuse_in_header& head, const fuse_init_in& offered) {
   // Not FUSE_WRITEBACK_CACHE: it would lose the order in which the application wrote.
   const std::uint64_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS |
                                FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_MAX_PAGES | FUSE_INIT_EXT |
-                               FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT | direct_io_allow_mmap |
+                               FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT | direct_io_allow_mmap | has_resend |
                                (has_acl_ ? FUSE_POSIX_ACL | FUSE_DONT_MASK : 0);
   const std::uint64_t granted = wanted & kernel;
   fuse_init_out out{};
@@ -166,6 +190,7 @@ void Session::begin(const fuse_in_header& head, const fuse_init_in& offered) {
   out.max_write = write_bytes_max;
   out.max_pages = write_bytes_max / page_bytes;
   out.time_gran = 1;
+  handler_.begun(granted);
   reply(head, out);
 }
 

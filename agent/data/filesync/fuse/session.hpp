@@ -2,7 +2,8 @@
 // Session: one FUSE mount over a directory and the threads that take the kernel's requests from it, by the raw ABI of
 // <linux/fuse.h>. What the requests mean is the handler's affair.
 //
-// Ownership: the mount and its threads live until end(); the handler must outlive that. The mount is taken away, with
+// Ownership: the mount and its threads live until end(), and for as long as somebody else has the device, without an
+// answer to anybody (device()); the handler must outlive end(). The mount is taken away, with
 // force where somebody holds it, upon which the kernel fails what is open (ENOTCONN). What somebody else has mounted
 // over it, or in its place, stays.
 // Threads: replies from any, also after the end, when they go nowhere; a request is answered exactly once.
@@ -37,6 +38,17 @@ struct Request {
   const char* text(std::size_t skip = 0) const { return reinterpret_cast<const char*>(body.data()) + skip; }
 };
 
+// What is newer than the header of Debian 12 (kernel 6.9): whoever takes a device over gets again what was taken from
+// it and not answered, with a mark in its number, which the reply has as well.
+inline constexpr std::uint64_t has_resend = 1ULL << 39;
+inline constexpr std::uint64_t resend_mark = 1ULL << 63;
+inline bool is_sent_again(const fuse_in_header& head) {
+  return (head.unique & resend_mark) != 0;
+}
+inline std::uint64_t number_of(const fuse_in_header& head) {
+  return head.unique & ~resend_mark;
+}
+
 class Session;
 
 class Handler {
@@ -44,6 +56,8 @@ class Handler {
   virtual ~Handler() = default;
   /// Returns an errno to reply; 0 when it has replied, or will, or the request wants no reply.
   virtual int handle(Session& session, const Request& request) = 0;
+  /// The kernel's answer to what was wanted of it (FUSE_INIT), before any other request.
+  virtual void begun(std::uint64_t granted) = 0;
 };
 
 class Session {
@@ -52,6 +66,12 @@ class Session {
   /// has the mount. `has_acl`: the kernel checks access control lists, and leaves the umask to the handler.
   static Result<std::shared_ptr<Session>> mount(const std::string& directory, const std::string& name, Handler& handler,
                                                 bool has_acl);
+  /// The mount of an engine that has ended, with its device; `source`: as it stands in /proc/mounts. What that engine
+  /// left unanswered comes first, after start(); before that the mount is not this one's to end. Refused: the directory
+  /// does not show that mount.
+  static Result<std::shared_ptr<Session>> take_over(const std::string& directory, const std::string& source,
+                                                    platform::Fd device, Handler& handler);
+  void start();
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -61,6 +81,9 @@ class Session {
   void end();
   /// False: the directory shows something else by now, or nothing.
   bool is_in_place() const;
+  const std::string& source() const { return source_; }
+  /// Who holds it as well keeps the mount alive when this process dies.
+  int device() const { return device_.number(); }
 
   void reply(std::uint64_t request, std::span<const std::byte> body);
   template <typename T>

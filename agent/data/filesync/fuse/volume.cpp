@@ -32,8 +32,11 @@ std::uint32_t device_number(dev_t device) {
 }  // namespace
 
 Volume::Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream,
-               DescriptorCache& descriptors, std::function<void(const std::string&)> note)
-    : nodes_{number, std::move(root), descriptors},
+               DescriptorCache& descriptors, std::shared_ptr<Inheritance> inheritance, KeptFiles kept,
+               std::function<void(const std::string&)> note)
+    : inheritance_{std::move(inheritance)},
+      nodes_{number, std::move(root), descriptors, inheritance_, std::move(kept)},
+      files_{inheritance_},
       exclusion_{exclusion},
       stream_{stream},
       note_{std::move(note)},
@@ -113,7 +116,12 @@ int Volume::handle(Session& session, const Request& request) {
   const Method method = method_of(request.head.opcode);
   if (method == nullptr) return ENOSYS;
   if (stream_ == nullptr && changes(request)) return EROFS;
+  if (is_sent_again(request.head) && answer_again(session, request)) return 0;
+  if (is_noted(request.head.opcode))
+    current().undertaking = inheritance_->begin(number_of(request.head), request.head.opcode);
   const int error = (this->*method)(session, request);
+  if (current().undertaking != nullptr) inheritance_->end(current().undertaking);
+  current() = {};
   if (error == EMFILE || error == ENFILE) tell_out_of_descriptors(error);
   // After the reply: the application goes on meanwhile.
   if (stream_ != nullptr && changes(request)) stream_->pass();

@@ -7,12 +7,16 @@
 //
 // Ownership: of the root's descriptor; the stream, the exclusion and the cache of descriptors must outlive it. Threads:
 // handle() from any number at once. Errors: the backing file system's, as they are.
+#include <fcntl.h>
+
 #include <functional>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "agent/base/time.hpp"
 #include "agent/data/filesync/fuse/node_table.hpp"
+#include "agent/data/filesync/fuse/open_files.hpp"
 #include "agent/data/filesync/fuse/session.hpp"
 #include "agent/data/filesync/store/exclusion.hpp"
 #include "agent/data/filesync/stream/stream.hpp"
@@ -20,27 +24,39 @@
 
 namespace clusteragent::filesync::fuse {
 
-/// What an open file or folder is to the kernel: a pointer, given back with every request and at last at its release.
-struct OpenFile {
-  NodeRef node;
-  platform::Fd file;
-  bool is_synchronous = false;  // O_DSYNC: each write is a promise
-};
-
 class Volume : public Handler {
  public:
   /// No stream: the volume is read-only, and the kernel keeps nothing of it, because it changes without its knowing.
   /// `note` is called, from any thread, with what the operator should know.
   Volume(VolumeNumber number, platform::Fd root, const Exclusion& exclusion, Stream* stream,
-         DescriptorCache& descriptors, std::function<void(const std::string&)> note);
+         DescriptorCache& descriptors, std::shared_ptr<Inheritance> inheritance, KeptFiles kept,
+         std::function<void(const std::string&)> note);
 
   int handle(Session& session, const Request& request) override;
+  void begun(std::uint64_t granted) override;
+
+  /// Before the first request: goes on where the former engine died whose inheritance this is. What it had begun is
+  /// taken back, or counts as done. `kept`: what the agent has of removed files. Refused: where it is not certain what
+  /// the kernel knows.
+  Status restore(std::unordered_map<FileId, platform::Fd> kept);
 
  private:
   using Method = int (Volume::*)(Session&, const Request&);
   static Method method_of(std::uint32_t opcode);
   static bool changes(const Request& request);
 
+  // volume_inherited.cpp
+  static bool is_noted(std::uint32_t opcode);
+  void restore_open(KnownOpen& record);
+  /// An undertaking whose outcome nobody wrote down.
+  void settle(Undertaking& left);
+  void take_back(Undertaking& left);
+  /// The counts of a reply that was not given.
+  void undo_lookups(const Undertaking& left);
+  void undo_opens(std::uint64_t number);
+  /// Of a request that is sent again. True: it is answered. False: it is to be done, perhaps once more.
+  bool answer_again(Session& session, const Request& request);
+  void let_go(std::uint64_t handle);
   // volume_names.cpp
   int lookup(Session& session, const Request& request);
   int forget(Session& session, const Request& request);
@@ -91,10 +107,14 @@ class Volume : public Handler {
   int make_under_lock(const Request& request, NewFile file, std::uint32_t umask, fuse_entry_out& entry);
   static int settle_owner(const OpenNode& folder, std::uint32_t umask, NewFile& file);
   struct Created;
-  int open_new(const OpenNode& node, std::uint32_t flags, Created& out);
+  int open_new(const Request& request, const OpenNode& node, std::uint32_t flags, Created& out);
   int remove(Session& session, const Request& request, bool is_folder);
   /// After an operation that failed and may have been done in part.
   void record_size(const OpenFile& opened);
+  /// Writes down what is moved where.
+  void begin_rename(const OpenNode& from, const std::string& name, const OpenNode& to, const std::string& new_name);
+  int link_under_lock(const OpenNode& node, const OpenNode& folder, const std::string& name);
+  static int check_absent(const OpenNode& folder, const std::string& name);
   int record_whiteout(const OpenNode& folder, const std::string& name);
   int rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names);
   /// `file`: a descriptor of it.
@@ -121,7 +141,11 @@ class Volume : public Handler {
   int may_rename(const OpenNode& from, const std::string& name, const OpenNode& to, const std::string& new_name) const;
   bool changes_side(int node, const std::string& from, const std::string& to, bool is_folder) const;
 
+  const std::shared_ptr<Inheritance> inheritance_;
   NodeTable nodes_;
+  OpenFiles files_;
+  std::mutex leaving_;
+  std::unordered_map<std::uint64_t, Undertaking> left_;  // by a former engine, by the number of the request
   const Exclusion& exclusion_;
   Stream* stream_;
   const std::function<void(const std::string&)> note_;
@@ -129,6 +153,22 @@ class Volume : public Handler {
   Instant next_note_{};
   std::uint64_t cached_s_;  // how long the kernel may keep what it was told
 };
+
+/// What the request that this thread is about undertakes.
+struct Current {
+  Undertaking* undertaking = nullptr;
+  bool is_perhaps_done = false;  // by a former engine
+
+  template <typename T>
+  void finish(const T& reply) const {
+    undertaking->finish(std::as_bytes(std::span{&reply, 1}));
+  }
+};
+Current& current();
+
+// Of the flags of an open file. Offsets come with every request; the page cache is the kernel's affair above and the
+// backing's below.
+inline constexpr int not_for_reopening = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
 
 void fill_attributes(fuse_attr& out, const struct stat& of, FileId id);
 

@@ -114,8 +114,10 @@ int Volume::strip_privileges(const Node& node, int file) {
 
 int Volume::resize(const OpenNode& node, const fuse_setattr_in& in) {
   const bool is_open = has(in, FATTR_FH);
+  const OpenFile* opened = is_open ? files_.find(in.fh) : nullptr;
+  if (is_open && opened == nullptr) return ESTALE;
   const platform::Fd own = is_open ? platform::Fd{} : backing::reopen(node.path(), O_WRONLY);
-  const int file = is_open ? reinterpret_cast<OpenFile*>(in.fh)->file.number() : own.number();
+  const int file = is_open ? opened->file.number() : own.number();
   if (file < 0) return errno;
   const Head head{.op = Op::truncate, .file = node->id, .offset = in.size};
   announce(*node, head);
@@ -178,7 +180,11 @@ int Volume::set_xattr(Session& session, const Request& request) {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
     node->may_give_privileges = true;
-    const int error = backing::set_xattr(node.path(), name, value, static_cast<int>(in.flags));
+    const bool is_new = (in.flags & XATTR_CREATE) != 0;
+    if (is_new && !current().is_perhaps_done && backing::has_xattr(node.path(), name.c_str())) return EEXIST;
+    if (is_new) current().undertaking->begin(node->id, "");
+    const int flags = static_cast<int>(in.flags) & (current().is_perhaps_done ? ~XATTR_CREATE : ~0);
+    const int error = backing::set_xattr(node.path(), name, value, flags);
     if (error != 0) return error;
     const Packer packed = pack_names(name, value);
     record(*node, {.op = Op::xattr_set, .file = node->id}, packed.bytes());
@@ -198,7 +204,9 @@ int Volume::remove_xattr(Session& session, const Request& request) {
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(node->id)};
-    if (const int error = backing::remove_xattr(node.path(), name); error != 0) return error;
+    if (backing::has_xattr(node.path(), name.c_str())) current().undertaking->begin(node->id, "");
+    const int error = backing::remove_xattr(node.path(), name);
+    if (error != 0 && (error != ENODATA || !current().is_perhaps_done)) return error;
     const Packer packed = pack_name(name);
     record(*node, {.op = Op::xattr_remove, .file = node->id}, packed.bytes());
   }

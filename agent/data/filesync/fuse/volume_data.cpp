@@ -8,17 +8,6 @@
 #include "agent/data/filesync/store/backing.hpp"
 
 namespace clusteragent::filesync::fuse {
-namespace {
-
-OpenFile& open_file(std::uint64_t handle) {
-  return *reinterpret_cast<OpenFile*>(handle);
-}
-
-// Offsets come with every request; the page cache is the kernel's affair above and the backing's below.
-constexpr int not_for_backing = O_TRUNC | O_APPEND | O_DIRECT | O_NOCTTY;
-
-}  // namespace
-
 std::uint32_t Volume::open_flags() const {
   // A replica's files change without the kernel's knowing: nothing of them is kept. On the primary, writes past the
   // page cache need no order of the kernel's: each takes the lock of its file here.
@@ -31,28 +20,33 @@ int Volume::open(Session& session, const Request& request) {
   const int flags = static_cast<int>(request.as<fuse_open_in>().flags);
   auto opened = std::make_unique<OpenFile>();
   opened->node = node.ref();
-  opened->file = backing::reopen(node.path(), flags & ~not_for_backing);
+  opened->file = backing::reopen(node.path(), flags & ~not_for_reopening);
   opened->is_synchronous = (flags & O_DSYNC) != 0;
   if (!opened->file) return errno;
   fuse_open_out out{};
   out.open_flags = open_flags();
-  out.fh = reinterpret_cast<std::uint64_t>(opened.release());
+  out.fh = files_.add(std::move(opened), number_of(request.head), static_cast<std::uint32_t>(flags), false);
+  if (out.fh == 0) return ENFILE;
+  // Its last name may have gone meanwhile.
+  if (nodes_.pinned(*node)) nodes_.settle_keeping(*node.ref());
   session.reply(request.head, out);
   return 0;
 }
 
 int Volume::release(Session& session, const Request& request) {
-  const std::unique_ptr<OpenFile> opened{&open_file(request.as<fuse_release_in>().fh)};
+  let_go(request.as<fuse_release_in>().fh);
   session.reply_empty(request.head.unique);
   return 0;
 }
 
 int Volume::read(Session& session, const Request& request) {
   const auto& in = request.as<fuse_read_in>();
+  const OpenFile* opened = files_.find(in.fh);
+  if (opened == nullptr) return ESTALE;
   thread_local std::vector<std::byte> buffer;
   if (buffer.size() < in.size) buffer.resize(in.size);
   std::size_t got = 0;
-  const int error = backing::read_at(open_file(in.fh).file.number(), buffer.data(), in.size, in.offset, got);
+  const int error = backing::read_at(opened->file.number(), buffer.data(), in.size, in.offset, got);
   if (error != 0) return error;
   session.reply(request.head.unique, std::span{buffer}.first(got));
   return 0;
@@ -60,7 +54,9 @@ int Volume::read(Session& session, const Request& request) {
 
 int Volume::write(Session& session, const Request& request) {
   const auto& in = request.as<fuse_write_in>();
-  OpenFile& opened = open_file(in.fh);
+  const OpenFile* known = files_.find(in.fh);
+  if (known == nullptr) return ESTALE;
+  const OpenFile& opened = *known;
   const std::span<const std::byte> data = request.body.subspan(sizeof in, in.size);
   std::size_t written = 0;
   {
@@ -106,18 +102,24 @@ int Volume::sync(Session& session, const Request& request, const OpenFile& opene
     needed = stream_->mark();
     stream_->flush();
   }
-  if ((is_data_only ? ::fdatasync(opened.file.number()) : ::fsync(opened.file.number())) != 0) return errno;
+  if ((is_data_only ? ::fdatasync(opened.file.number()) : ::fsync(opened.file.number())) != 0) {
+    const int error = errno;
+    // The disk says it once, and the next engine would not hear of it.
+    inheritance_->spoil();
+    return error;
+  }
   if (is_shared && !stream_->may_reply({request.head.unique, {}, nodes_.volume()}, needed)) return 0;
   session.reply_empty(request.head.unique);
   return 0;
 }
 
 int Volume::fsync(Session& session, const Request& request) {
-  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh));
+  const OpenFile* opened = files_.find(request.as<fuse_fsync_in>().fh);
+  return opened == nullptr ? ESTALE : sync(session, request, *opened);
 }
 
 int Volume::fsync_folder(Session& session, const Request& request) {
-  return sync(session, request, open_file(request.as<fuse_fsync_in>().fh));
+  return fsync(session, request);
 }
 
 void Volume::record_size(const OpenFile& opened) {
@@ -130,7 +132,9 @@ void Volume::record_size(const OpenFile& opened) {
 
 int Volume::allocate(Session& session, const Request& request) {
   const auto& in = request.as<fuse_fallocate_in>();
-  const OpenFile& opened = open_file(in.fh);
+  const OpenFile* known = files_.find(in.fh);
+  if (known == nullptr) return ESTALE;
+  const OpenFile& opened = *known;
   {
     const auto shared = stream_->gate.shared();
     const std::lock_guard lock{stream_->locks.of(opened.node->id)};
@@ -157,8 +161,9 @@ int Volume::allocate(Session& session, const Request& request) {
 
 int Volume::seek(Session& session, const Request& request) {
   const auto& in = request.as<fuse_lseek_in>();
-  const off_t found =
-      ::lseek(open_file(in.fh).file.number(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
+  const OpenFile* opened = files_.find(in.fh);
+  if (opened == nullptr) return ESTALE;
+  const off_t found = ::lseek(opened->file.number(), static_cast<off_t>(in.offset), static_cast<int>(in.whence));
   if (found < 0) return errno;
   fuse_lseek_out out{};
   out.offset = static_cast<std::uint64_t>(found);

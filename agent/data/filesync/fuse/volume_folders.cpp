@@ -68,13 +68,15 @@ int Volume::open_folder(Session& session, const Request& request) {
   opened->file = platform::Fd{::openat(node.path(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!opened->file) return errno;
   fuse_open_out out{};
-  out.fh = reinterpret_cast<std::uint64_t>(opened.release());
+  out.fh = files_.add(std::move(opened), number_of(request.head), 0, true);
+  if (out.fh == 0) return ENFILE;
+  if (nodes_.pinned(*node)) nodes_.settle_keeping(*node.ref());
   session.reply(request.head, out);
   return 0;
 }
 
 int Volume::release_folder(Session& session, const Request& request) {
-  const std::unique_ptr<OpenFile> opened{reinterpret_cast<OpenFile*>(request.as<fuse_release_in>().fh)};
+  let_go(request.as<fuse_release_in>().fh);
   session.reply_empty(request.head.unique);
   return 0;
 }
@@ -89,7 +91,9 @@ int Volume::read_folder_plus(Session& session, const Request& request) {
 
 int Volume::list(Session& session, const Request& request, bool with_attributes) {
   const auto& in = request.as<fuse_read_in>();
-  const OpenFile& opened = *reinterpret_cast<OpenFile*>(in.fh);
+  const OpenFile* known = files_.find(in.fh);
+  if (known == nullptr) return ESTALE;
+  const OpenFile& opened = *known;
   std::vector<Entry> entries;
   if (const int error = entries_from(opened.file.number(), in.offset, entries); error != 0) return error;
   const OpenNode folder{with_attributes ? opened.node : nullptr};
@@ -99,6 +103,7 @@ int Volume::list(Session& session, const Request& request, bool with_attributes)
   constexpr std::size_t full = FUSE_NAME_OFFSET_DIRENTPLUS;
   for (const Entry& entry : entries) {
     if (!fits(out, in.size, with_attributes ? full : plain, entry.name)) break;
+    if (with_attributes && current().undertaking->lookups_count == noted_lookups_max) break;
     fuse_direntplus head{};
     head.dirent = dirent_of(entry);
     if (!with_attributes) {

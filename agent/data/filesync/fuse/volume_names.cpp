@@ -11,13 +11,23 @@ namespace clusteragent::filesync::fuse {
 namespace {
 
 /// Of a name that is about to go: its file is held, so that its number cannot be given to another one before the table
-/// has it pinned. A lookup that runs meanwhile finds out by itself (NodeTable::refer).
+/// has it pinned. A lookup that runs meanwhile finds out by itself (NodeTable::refer). If somebody has it open, the
+/// agent has it before the name goes: nobody could find it again.
 class LastName {
  public:
   LastName(NodeTable& nodes, int folder, const std::string& name)
       : nodes_{nodes}, file_{std::make_shared<const platform::Fd>(backing::open_node(folder, name))} {
     if (!*file_) error_ = errno;
+    struct stat of {};
+    if (error_ != 0 || backing::stat_of(file_->number(), of) != 0) return;
+    if (S_ISDIR(of.st_mode) || of.st_nlink == 1) node_ = nodes.find(nodes.id_of(of));
+    if (node_) nodes.settle_keeping(*node_, true);
   }
+  ~LastName() {
+    if (node_) nodes_.settle_keeping(*node_);
+  }
+  LastName(const LastName&) = delete;
+  LastName& operator=(const LastName&) = delete;
   int error() const { return error_; }
   void removed() {
     struct stat of {};
@@ -27,6 +37,7 @@ class LastName {
  private:
   NodeTable& nodes_;
   DescriptorCache::Ref file_;
+  NodeRef node_;
   int error_ = 0;
 };
 
@@ -44,6 +55,7 @@ int Volume::enter(const OpenNode& folder, const std::string& name, fuse_entry_ou
   const bool is_own = is_local(folder, name, S_ISDIR(of.st_mode)) && (S_ISDIR(of.st_mode) || of.st_nlink == 1);
   const NodeRef node = nodes_.refer(std::move(found), of, is_own);
   if (!node) return errno;
+  current().undertaking->note_lookup(node->id);
   out = entry_of(*node, of);
   return 0;
 }
@@ -80,6 +92,18 @@ int Volume::forget_many(Session&, const Request& request) {
   return 0;
 }
 
+int Volume::link_under_lock(const OpenNode& node, const OpenNode& folder, const std::string& name) {
+  if (const int error = check_absent(folder, name); error != 0) return error;
+  const Packer packed = pack_name(name);
+  const Head head{.op = Op::link, .file = node->id, .offset = folder->id.value()};
+  announce(*node, head, packed.bytes());
+  current().undertaking->file = node->id.value();
+  current().undertaking->begin(folder->id, name);
+  if (const int error = backing::link(node.path(), folder.path(), name); error != 0) return error;
+  record(*node, head, packed.bytes());
+  return 0;
+}
+
 int Volume::hard_link(Session& session, const Request& request) {
   const auto& in = request.as<fuse_link_in>();
   const std::string name = request.text(sizeof in);
@@ -88,17 +112,19 @@ int Volume::hard_link(Session& session, const Request& request) {
   const OpenNode folder = node_of(request);
   if (!node || !folder) return node ? folder.error() : node.error();
   if (is_local(folder, name, false) != node->is_local) return EXDEV;
-  const Packer packed = pack_name(name);
-  const Head head{.op = Op::link, .file = node->id, .offset = folder->id.value()};
-  announce(*node, head, packed.bytes());
-  if (const int error = backing::link(node.path(), folder.path(), name); error != 0) return error;
-  nodes_.unpin(node->id);
-  record(*node, head, packed.bytes());
+  // What a former engine has linked the journal knows.
+  if (!current().is_perhaps_done) {
+    if (const int error = link_under_lock(node, folder, name); error != 0) return error;
+  }
   stream_->touched(folder.ref());
   // Nothing was told of one without a name.
   stream_->touched(node.ref());
   fuse_entry_out entry{};
-  if (const int error = enter(folder, name, entry); error != 0) return error;
+  const int error = enter(folder, name, entry);
+  if (error == 0) current().finish(entry);
+  nodes_.unpin(node->id);
+  nodes_.settle_keeping(*node.ref());
+  if (error != 0) return error;
   session.reply(request.head, entry);
   return 0;
 }
@@ -114,8 +140,10 @@ int Volume::remove(Session& session, const Request& request, bool is_folder) {
   if (!is_own) stream_->announce(head, packed.bytes());
   LastName last{nodes_, folder.path(), name};
   if (last.error() != 0) return last.error();
+  current().undertaking->begin(folder->id, name);
   if (const int error = backing::remove(folder.path(), name, is_folder); error != 0) return error;
   last.removed();
+  current().undertaking->finish();
   if (!is_own) stream_->record(head, packed.bytes());
   stream_->touched(folder.ref());
   session.reply_empty(request.head.unique);
@@ -144,6 +172,29 @@ int Volume::record_whiteout(const OpenNode& folder, const std::string& name) {
   return 0;
 }
 
+void Volume::begin_rename(const OpenNode& from, const std::string& name, const OpenNode& to,
+                          const std::string& new_name) {
+  const platform::Fd moved = backing::open_node(from.path(), name);
+  struct stat of {};
+  // Nothing there: nothing will be moved.
+  if (!moved || backing::stat_of(moved.number(), of) != 0) return;
+  const platform::Fd there = backing::open_node(to.path(), new_name);
+  struct stat before {};
+  // Two names of one file stay what they are, however often it is tried.
+  if (there && backing::stat_of(there.number(), before) == 0 && before.st_ino == of.st_ino) return;
+  Undertaking& undertaking = *current().undertaking;
+  undertaking.file = nodes_.id_of(of).value();
+  undertaking.new_folder = to->id.value();
+  undertaking.set_new_name(new_name);
+  undertaking.begin(from->id, name);
+}
+
+int Volume::check_absent(const OpenNode& folder, const std::string& name) {
+  // What the next engine finds there is what this one made.
+  if (backing::open_node(folder.path(), name)) return EEXIST;
+  return errno == ENOENT ? 0 : errno;
+}
+
 int Volume::rename_to(Session& session, const Request& request, std::uint64_t to, unsigned flags, const char* names) {
   const std::string name = names;
   const std::string new_name = names + name.size() + 1;
@@ -163,9 +214,11 @@ int Volume::rename_to(Session& session, const Request& request, std::uint64_t to
   if (!is_own) stream_->announce(head, packed.bytes());
   LastName last{nodes_, to_folder.path(), new_name};
   if (last.error() != 0 && last.error() != ENOENT) return last.error();
+  begin_rename(from_folder, name, to_folder, new_name);
   error = backing::rename(from_folder.path(), name, to_folder.path(), new_name, flags);
   if (error != 0) return error;
   last.removed();
+  current().undertaking->finish();
   if (!is_own) stream_->record(head, packed.bytes());
   if (!is_own && (flags & RENAME_WHITEOUT) != 0) error = record_whiteout(from_folder, name);
   if (error != 0) return error;

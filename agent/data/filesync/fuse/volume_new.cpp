@@ -43,9 +43,11 @@ int Volume::make_under_lock(const Request& request, NewFile file, std::uint32_t 
   const OpenNode folder = node_of(request);
   if (!folder) return folder.error();
   if (const int error = settle_owner(folder, umask, file); error != 0) return error;
+  if (const int error = check_absent(folder, file.name); error != 0) return error;
   const Packer packed = pack(file);
   Head head{.op = Op::create, .offset = folder->id.value()};
   if (!is_local(folder, file.name, S_ISDIR(file.mode))) stream_->announce(head, packed.bytes());
+  current().undertaking->begin(folder->id, file.name);
   if (const int error = backing::make(folder.path(), file); error != 0) return error;
   if (const int error = enter(folder, file.name, entry); error != 0) {
     // Nobody would be told of it.
@@ -64,6 +66,7 @@ int Volume::make(Session& session, const Request& request, NewFile file, std::ui
   const auto alone = stream_->gate.alone();
   fuse_entry_out entry{};
   if (const int error = make_under_lock(request, std::move(file), umask, entry); error != 0) return error;
+  current().finish(entry);
   session.reply(request.head, entry);
   return 0;
 }
@@ -92,7 +95,7 @@ struct Volume::Created {
   fuse_open_out open{};
 };
 
-int Volume::open_new(const OpenNode& node, std::uint32_t flags, Created& out) {
+int Volume::open_new(const Request& request, const OpenNode& node, std::uint32_t flags, Created& out) {
   if (!node) return node.error();
   out.open.open_flags = open_flags();
   auto opened = std::make_unique<OpenFile>();
@@ -100,8 +103,8 @@ int Volume::open_new(const OpenNode& node, std::uint32_t flags, Created& out) {
   opened->file = backing::reopen(node.path(), static_cast<int>(flags) & ~(O_TRUNC | O_APPEND | not_for_backing));
   opened->is_synchronous = (flags & O_DSYNC) != 0;
   if (!opened->file) return errno;
-  out.open.fh = reinterpret_cast<std::uint64_t>(opened.release());
-  return 0;
+  out.open.fh = files_.add(std::move(opened), number_of(request.head), flags, false);
+  return out.open.fh == 0 ? ENFILE : 0;
 }
 
 int Volume::create(Session& session, const Request& request) {
@@ -115,8 +118,9 @@ int Volume::create(Session& session, const Request& request) {
     const OpenNode folder = node_of(request);
     error = folder ? enter(folder, name, out.entry) : folder.error();
   }
-  if (error == 0) error = open_new(node_of(out.entry.nodeid), in.flags, out);
+  if (error == 0) error = open_new(request, node_of(out.entry.nodeid), in.flags, out);
   if (error != 0) return error;
+  current().finish(out);
   session.reply(request.head, out);
   return 0;
 }
@@ -134,10 +138,13 @@ int Volume::create_unnamed(Session& session, const Request& request) {
   if (!path || backing::stat_of(path.number(), of) != 0) return errno;
   const NodeRef node = nodes_.refer(std::move(path), of, folder->is_local);
   if (!node) return errno;
+  current().undertaking->note_lookup(node->id);
   out.entry = entry_of(*node, of);
-  if (const int error = open_new(OpenNode{node}, in.flags, out); error != 0) return error;
+  if (const int error = open_new(request, OpenNode{node}, in.flags, out); error != 0) return error;
+  nodes_.settle_keeping(*node);
   const Packer packed = pack(file);
   record(*node, {.op = Op::create_unnamed, .file = node->id, .offset = folder->id.value()}, packed.bytes());
+  current().finish(out);
   session.reply(request.head, out);
   return 0;
 }

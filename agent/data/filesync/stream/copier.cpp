@@ -34,9 +34,7 @@ std::string Copier::run(const std::function<const Marks*()>& begin) {
   }
   if (!wait_adopted()) return {};
   sum_up();
-  for (const Item& item : items_) {
-    if (std::string problem = S_ISREG(item.mode) ? copy(item) : std::string{}; !problem.empty()) return problem;
-  }
+  if (std::string problem = copy_contents(); !problem.empty()) return problem;
   if (!settle(0)) return {};
   if (error_ != 0) return failure("cannot read a file to copy it", error_);
   // Folders last: what was made in them has changed their times.
@@ -158,14 +156,38 @@ std::string Copier::send_folder(FileId folder, int node, const std::string& path
   return {};
 }
 
-std::string Copier::copy(const Item& item) {
+std::string Copier::copy_contents() {
+  auto next = items_.cbegin();
+  ReadAhead ahead{
+      leader_.options_.copy_pieces, [&]() -> std::optional<ReadAhead::Part> {
+        for (; next != items_.cend(); ++next) {
+          if (!S_ISREG(next->mode)) continue;
+          std::vector<Span> spans = spans_of(*next);
+          if (spans.empty()) continue;
+          const Item& item = *next++;
+          return ReadAhead::Part{open_handle(root_of_file(item.file), item.handle, O_RDONLY), std::move(spans)};
+        }
+        return std::nullopt;
+      }};
+  for (const Item& item : items_) {
+    if (std::string problem = S_ISREG(item.mode) ? copy(item, ahead) : std::string{}; !problem.empty()) return problem;
+  }
+  return {};
+}
+
+std::string Copier::copy(const Item& item, ReadAhead& ahead) {
   const std::vector<Span> spans = spans_of(item);
   if (spans.empty()) return {};
   const platform::Fd file = open_handle(root_of_file(item.file), item.handle, O_RDONLY);
-  if (!file) return errno == ESTALE ? std::string{} : failure("cannot open a file to compare it", errno);
+  if (!file && errno != ESTALE) return failure("cannot open a file to compare it", errno);
+  if (!file) {
+    for (const Span& span : spans) passed_ += span.end - span.begin;
+    return {};
+  }
   for (const Span& span : spans) {
     for (std::uint64_t offset = span.begin;;) {
       std::uint64_t next = 0;
+      ahead.reached(passed_ + offset - span.begin);
       {
         const auto shared = leader_.gate.shared();
         const std::lock_guard lock{leader_.locks.of(item.file)};
@@ -176,6 +198,7 @@ std::string Copier::copy(const Item& item) {
       offset = next;
       if (!settle(questions_max)) return {};
     }
+    passed_ += span.end - span.begin;
     const std::lock_guard lock{leader_.mutex_};
     leader_.progress_.bytes_done += span.end - span.begin;
   }

@@ -12,6 +12,7 @@
 #include "agent/data/filesync/stream/file_handle.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
 #include "agent/data/filesync/stream/rate_limit.hpp"
+#include "agent/data/filesync/stream/read_ahead.hpp"
 
 namespace clusteragent::filesync {
 
@@ -51,7 +52,8 @@ class Copier {
   bool wait_adopted();
   std::vector<Span> spans_of(const Item& item) const;
   void sum_up();
-  std::string copy(const Item& item);
+  std::string copy_contents();
+  std::string copy(const Item& item, ReadAhead& ahead);
   /// One hole or one chunk; returns where to go on, the same offset at the end. Under the file's lock.
   std::uint64_t copy_from(const Item& item, int file, std::uint64_t offset, const Span& span);
   void ask(const Item& item, std::uint64_t offset, std::size_t bytes);
@@ -72,7 +74,8 @@ class Copier {
   dev_t device_ = 0;
   ino_t root_inode_ = 0;
   std::vector<std::byte> buffer_;
-  int error_ = 0;  // of reading what was to be sent
+  std::uint64_t passed_ = 0;  // of the spans of all items
+  int error_ = 0;             // of reading what was to be sent
   std::vector<Item> items_;
   std::mutex mutex_;
   std::condition_variable changed_;

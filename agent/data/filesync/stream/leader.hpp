@@ -33,6 +33,7 @@ struct LeaderOptions {
   Duration confirm_limit = std::chrono::seconds{100};  // locktimeout: longer without an answer, and the replica is lost
   Duration copy_limit = std::chrono::seconds{150};     // reitimeout: the same while it is brought up to date
   std::uint64_t copy_bytes_per_second = 0;             // of contents; 0: as fast as it goes
+  std::uint32_t copy_pieces = 1;                       // nbrei: so many are read from the disk at once
   Standing standing{};                                 // of this copy, before its first change
   std::shared_ptr<Journal> journal;                    // null: what may differ is kept in memory alone
 };

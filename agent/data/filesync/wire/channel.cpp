@@ -124,7 +124,9 @@ bool Channel::append(Head head, std::span<const std::byte> payload) {
   const auto bytes = write_head(head);
   const std::lock_guard lock{mutex_};
   if (is_closed_) return false;
-  if (queue_.empty()) waiting_since_ = platform::boottime_now();
+  const Instant now = platform::boottime_now();
+  if (queue_.empty()) waiting_since_ = now;
+  if (head.op != Op::ping) used_at_ = now;
   queue_.insert(queue_.end(), bytes.begin(), bytes.end());
   queue_.insert(queue_.end(), payload.begin(), payload.end());
   return true;
@@ -255,6 +257,7 @@ bool Channel::is_heard_and_speaks() {
   if (now - spoke_ >= options_.silence_limit / 4) {
     spoke_ = now;
     append({.op = Op::ping}, {});
+    is_urgent_ = true;
   }
   return true;
 }
@@ -273,7 +276,7 @@ void Channel::sleep(bool reads) {
   if (reads && may_have_more_) limit = Duration::zero();
   {
     const std::lock_guard lock{mutex_};
-    if (platform::boottime_now() - waiting_since_ < watchful) {
+    if (platform::boottime_now() - used_at_ < watchful) {
       is_unwatched_ = false;
       limit = std::min<Duration>(limit, linger);
     }

@@ -107,6 +107,7 @@ class Channel {
   std::condition_variable room_;
   std::vector<std::byte> queue_;
   Instant waiting_since_;  // when the first of the queue came
+  Instant used_at_;        // by more than a sign of life
   std::string reason_;
   std::atomic<bool> is_closed_ = false;
   std::atomic<bool> is_asleep_ = false;

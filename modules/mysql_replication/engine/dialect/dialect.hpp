@@ -21,6 +21,15 @@ struct Source {
   std::string password;
 };
 
+/// How a server says what is done with a replica beside the pair.
+struct ReplicaWords {
+  const char* replica;        // STOP and START of it
+  const char* change;         // of its source
+  const char* source;         // what the names of the options of that begin with
+  const char* by_gtid;        // the option, behind that
+  const char* acknowledging;  // the variable that lets it acknowledge commits
+};
+
 /// As a literal of SQL, quotes included.
 std::string quoted(std::string_view text);
 /// Of a row; empty where the column is NULL or is not there.
@@ -47,12 +56,23 @@ class Dialect {
   virtual std::string oldest_log_query() const = 0;
   virtual std::string purged_query(const Rows& oldest_log) const = 0;
   virtual Result<Gtids> purged(const Rows& rows) const = 0;
+  /// What all logs in front of one hold, as that says at its beginning.
+  static std::string log_begin_query(const std::string& log);
+  virtual Result<Gtids> log_begin(const Rows& rows) const = 0;
+
+  /// One column, gtids: what is in this server's log; and what a standby has applied.
+  virtual std::string logged_query() const = 0;
+  virtual std::string applied_query() const = 0;
 
   /// Program and arguments that show what `own` has and `other` never had, of binary logs named behind them.
   virtual std::vector<std::string> rescue_tool(const Gtids& own, const Gtids& other) const = 0;
 
-  /// Blocks until the commits under way have ended, for at most a second a try.
+  /// Blocks until the commits under way have ended; no other can begin meanwhile. It waits for longer than the client
+  /// does: who gives up leaves a server that becomes read-only later, never one that takes writes again.
   virtual std::vector<std::string> make_read_only() const = 0;
+  /// Where a commit that waits for the standby goes on waiting when its connection was killed: the users of those
+  /// that were not. Empty where killing ends them.
+  virtual std::string unkilled_waits_query() const { return {}; }
   virtual std::vector<std::string> make_writable() const = 0;
   virtual std::vector<std::string> stop_receiver() const = 0;
   virtual std::vector<std::string> start_receiver() const = 0;
@@ -63,8 +83,23 @@ class Dialect {
   /// A commit waits for the standby, without an end.
   virtual std::vector<std::string> semi_sync_on() const = 0;
   virtual std::vector<std::string> semi_sync_off() const = 0;
+  virtual ReplicaWords replica_words() const = 0;
+  /// The server's data are a copy: its log begins anew, as if it held what that of the primary did, and it replicates
+  /// from `position` on. `log_state`: MariaDB's alone.
+  virtual std::vector<std::string> adopt(const std::string& log_state, const std::string& position) const = 0;
+  /// A lock with a name, of the connection that says it: it ends with the server, and with the engine that took it, and
+  /// nothing is written.
+  std::vector<std::string> vouch() const;
+  std::vector<std::string> unvouch() const;
 
  protected:
+  /// Of `state_query`.
+  static std::string vouched_column();
+  /// The same whatever the clock was set to meanwhile: the servers count their uptime by it.
+  static std::int64_t started_at(std::uint64_t now_s, std::uint64_t uptime_s);
+  /// Of a row with the columns timeout_ms and wait_alone: empty where commits wait without an end. What is not known
+  /// is no weakness.
+  static std::string weakness_of(const Row& row, const std::string& prefix);
   struct ReplicaColumns {
     const char* address;
     const char* port;
@@ -72,6 +107,7 @@ class Dialect {
     const char* applier;
     const char* behind;
     const char* received;
+    const char* source_id;
   };
   Result<ReplicaStatus> replica_status(const Rows& rows, const ReplicaColumns& names) const;
 };
@@ -81,6 +117,7 @@ Result<std::unique_ptr<Dialect>> dialect_of(std::string_view version);
 
 std::unique_ptr<Dialect> make_mariadb();
 std::unique_ptr<Dialect> make_oracle_56();
-std::unique_ptr<Dialect> make_oracle_8();
+/// `version` as 804 for 8.4.
+std::unique_ptr<Dialect> make_oracle_8(unsigned version);
 
 }  // namespace clusteragent::mysql

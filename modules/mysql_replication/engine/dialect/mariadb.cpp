@@ -26,16 +26,19 @@ class Mariadb : public Dialect {
   Family family() const override { return Family::mariadb; }
 
   std::string state_query() const override {
-    return "SELECT @@version AS version, @@server_id AS server_id, @@read_only AS read_only,"
+    return "SELECT @@version AS version, @@global.server_id AS server_id, @@read_only AS read_only,"
            " @@gtid_binlog_state AS executed, @@gtid_slave_pos AS applied, @@log_bin AS log_bin,"
            " @@gtid_strict_mode AS strict, @@log_slave_updates AS log_updates, @@global.binlog_format AS format,"
            " @@sync_binlog AS sync_log, @@innodb_flush_log_at_trx_commit AS flush,"
-           " @@rpl_semi_sync_master_enabled AS semi_sync,"
-           " (SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
-           " WHERE VARIABLE_NAME = 'UPTIME') AS started_at";
+           " @@rpl_semi_sync_master_enabled AS semi_sync, @@rpl_semi_sync_master_timeout AS timeout_ms,"
+           " @@rpl_semi_sync_master_wait_no_slave AS wait_alone, @@rpl_semi_sync_master_wait_point AS wait_point, " +
+           vouched_column() +
+           ","
+           " UNIX_TIMESTAMP() AS now_s, (SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS"
+           " WHERE VARIABLE_NAME = 'UPTIME') AS uptime";
   }
   std::string replica_query() const override { return "SHOW SLAVE STATUS"; }
-  std::string status_query() const override { return "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_master%'"; }
+  std::string status_query() const override { return "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'"; }
 
   Result<ServerState> state(const Rows& rows, const Rows& replica, const Rows& status) const override {
     if (rows.empty()) return Error{ErrorCode::corrupt, "the server answered the question for its state with nothing"};
@@ -44,7 +47,8 @@ class Mariadb : public Dialect {
     state.version = text_of(row, "version");
     state.server_id = static_cast<std::uint32_t>(number_of(row, "server_id"));
     state.is_read_only = number_of(row, "read_only") != 0;
-    state.started_at = static_cast<std::int64_t>(number_of(row, "started_at"));
+    state.started_at = started_at(number_of(row, "now_s"), number_of(row, "uptime"));
+    state.is_vouched = number_of(row, "vouched") != 0;
     auto executed = Gtids::parse(family(), text_of(row, "executed"));
     if (!executed) return executed.error();
     state.executed = std::move(*executed);
@@ -56,21 +60,23 @@ class Mariadb : public Dialect {
       if (has != each.wanted) state.unfit.push_back(fmt::format("{} (it is '{}')", each.remedy, has));
     }
     auto of_replica = replica_status(replica, {"Master_Host", "Master_Port", "Slave_IO_Running", "Slave_SQL_Running",
-                                               "Seconds_Behind_Master", "Gtid_IO_Pos"});
+                                               "Seconds_Behind_Master", "Gtid_IO_Pos", "Master_Server_Id"});
     if (!of_replica) return of_replica.error();
     state.replica = std::move(*of_replica);
     state.replica.uses_gtid = !replica.empty() && text_of(replica.front(), "Using_Gtid") == "Slave_Pos";
-    state.semi_sync = read_semi_sync(number_of(row, "semi_sync") != 0, by_variable(status));
+    const Row variables = by_variable(status);
+    state.semi_sync = read_semi_sync(row, variables);
+    if (variables.contains("rpl_semi_sync_slave_status"))
+      state.acknowledges = text_of(variables, "rpl_semi_sync_slave_status") == "ON";
     return state;
   }
 
   std::string oldest_log_query() const override { return "SHOW BINARY LOGS"; }
   std::string purged_query(const Rows& logs) const override {
-    // The list of what came before is the second event of a log, or the third in an encrypted one.
-    return logs.empty() ? std::string{}
-                        : "SHOW BINLOG EVENTS IN " + quoted(text_of(logs.front(), "Log_name")) + " LIMIT 4";
+    return logs.empty() ? std::string{} : log_begin_query(text_of(logs.front(), "Log_name"));
   }
-  Result<Gtids> purged(const Rows& rows) const override {
+  Result<Gtids> purged(const Rows& rows) const override { return log_begin(rows); }
+  Result<Gtids> log_begin(const Rows& rows) const override {
     for (const Row& row : rows) {
       if (text_of(row, "Event_type") != "Gtid_list") continue;
       std::string list = text_of(row, "Info");
@@ -78,8 +84,11 @@ class Mariadb : public Dialect {
       return Gtids::parse(family(), list);
     }
     return Error{ErrorCode::corrupt,
-                 "the oldest binary log does not begin with a list of GTIDs: look at SHOW BINARY LOGS of that server"};
+                 "a binary log does not begin with a list of GTIDs: look at SHOW BINARY LOGS of that server"};
   }
+
+  std::string logged_query() const override { return "SELECT @@gtid_binlog_pos AS gtids"; }
+  std::string applied_query() const override { return "SELECT @@gtid_slave_pos AS gtids"; }
 
   std::vector<std::string> rescue_tool(const Gtids& own, const Gtids& other) const override {
     // The other one's own position would not do: it may have gone on under the same numbers.
@@ -89,8 +98,7 @@ class Mariadb : public Dialect {
   }
 
   std::vector<std::string> make_read_only() const override {
-    // Without the limit it waits for ever for a commit that waits for a standby that is gone.
-    return {"SET SESSION lock_wait_timeout = 1", "SET GLOBAL read_only = 1"};
+    return {"SET SESSION lock_wait_timeout = 10", "SET GLOBAL read_only = 1"};
   }
   std::vector<std::string> make_writable() const override { return {"SET GLOBAL read_only = 0"}; }
   std::vector<std::string> stop_receiver() const override { return {"STOP SLAVE IO_THREAD"}; }
@@ -108,6 +116,13 @@ class Mariadb : public Dialect {
     if (!own.executed.is_empty()) change += ", MASTER_DEMOTE_TO_SLAVE = 1";
     return {"STOP SLAVE", change, "SET GLOBAL rpl_semi_sync_slave_enabled = 1", "START SLAVE"};
   }
+  ReplicaWords replica_words() const override {
+    return {"SLAVE", "CHANGE MASTER TO", "MASTER", "USE_GTID = slave_pos", "rpl_semi_sync_slave_enabled"};
+  }
+  std::vector<std::string> adopt(const std::string& log_state, const std::string& position) const override {
+    return {"STOP SLAVE", "RESET SLAVE ALL", "RESET MASTER", "SET GLOBAL gtid_binlog_state = " + quoted(log_state),
+            "SET GLOBAL gtid_slave_pos = " + quoted(position)};
+  }
   std::vector<std::string> semi_sync_on() const override {
     return {"SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
             "SET GLOBAL rpl_semi_sync_master_timeout = 4294967295",
@@ -117,9 +132,12 @@ class Mariadb : public Dialect {
   std::vector<std::string> semi_sync_off() const override { return {"SET GLOBAL rpl_semi_sync_master_enabled = 0"}; }
 
  private:
-  static SemiSync read_semi_sync(bool is_enabled, const Row& status) {
+  static SemiSync read_semi_sync(const Row& row, const Row& status) {
     SemiSync semi;
-    semi.is_enabled = is_enabled;
+    semi.is_enabled = number_of(row, "semi_sync") != 0;
+    semi.weakness = weakness_of(row, "rpl_semi_sync_master_");
+    // Others see such a commit before the standby has it.
+    if (text_of(row, "wait_point") == "AFTER_COMMIT") semi.weakness = "rpl_semi_sync_master_wait_point = AFTER_COMMIT";
     semi.is_on = text_of(status, "rpl_semi_sync_master_status") == "ON";
     semi.replicas = number_of(status, "rpl_semi_sync_master_clients");
     semi.commits_waiting = number_of(status, "rpl_semi_sync_master_wait_sessions");

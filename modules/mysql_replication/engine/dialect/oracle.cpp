@@ -23,11 +23,11 @@ constexpr Setting settings[] = {
 
 std::string Oracle::state_query_with(const char* super_read_only, const char* log_updates) {
   return fmt::format(
-      "SELECT @@version AS version, @@server_id AS server_id, @@read_only AS read_only, {} AS super_read_only,"
+      "SELECT @@version AS version, @@global.server_id AS server_id, @@read_only AS read_only, {} AS super_read_only,"
       " @@global.gtid_executed AS executed, @@log_bin AS log_bin, @@global.gtid_mode AS gtid_mode,"
       " {} AS log_updates, @@global.binlog_format AS format, @@sync_binlog AS sync_log,"
-      " @@innodb_flush_log_at_trx_commit AS flush, UNIX_TIMESTAMP() AS now_s",
-      super_read_only, log_updates);
+      " @@innodb_flush_log_at_trx_commit AS flush, {}, UNIX_TIMESTAMP() AS now_s",
+      super_read_only, log_updates, vouched_column());
 }
 
 Result<ServerState> Oracle::state(const Rows& rows, const Rows& replica, const Rows& status) const {
@@ -38,7 +38,8 @@ Result<ServerState> Oracle::state(const Rows& rows, const Rows& replica, const R
   state.version = text_of(row, "version");
   state.server_id = static_cast<std::uint32_t>(number_of(row, "server_id"));
   state.is_read_only = number_of(row, "read_only") != 0 && number_of(row, "super_read_only") != 0;
-  state.started_at = static_cast<std::int64_t>(number_of(row, "now_s") - number_of(variables, "uptime"));
+  state.started_at = started_at(number_of(row, "now_s"), number_of(variables, "uptime"));
+  state.is_vouched = number_of(row, "vouched") != 0;
   // The uptime comes with another statement.
   state.start_tolerance_s = 1;
   auto executed = Gtids::parse(family(), text_of(row, "executed"));
@@ -59,11 +60,14 @@ Result<ServerState> Oracle::state(const Rows& rows, const Rows& replica, const R
     // Off as long as it is not enabled; it never gives up waiting by itself here, so the two are one.
     semi.is_on = text_of(variables, prefix + "status") == "ON";
     semi.is_enabled = semi.is_on;
+    semi.weakness = weakness_of(row, prefix);
     semi.replicas = number_of(variables, prefix + "clients");
     semi.commits_waiting = number_of(variables, prefix + "wait_sessions");
     semi.commits_unprotected = number_of(variables, prefix + "no_tx");
     state.semi_sync = semi;
   }
+  const std::string acknowledging = fmt::format("rpl_semi_sync_{}_status", replica_word());
+  if (variables.contains(acknowledging)) state.acknowledges = text_of(variables, acknowledging) == "ON";
   return state;
 }
 
@@ -74,6 +78,14 @@ std::string Oracle::purged_query(const Rows&) const {
 Result<Gtids> Oracle::purged(const Rows& rows) const {
   if (rows.empty()) return Error{ErrorCode::corrupt, "the server did not say which GTIDs it has purged"};
   return Gtids::parse(family(), text_of(rows.front(), "purged"));
+}
+
+Result<Gtids> Oracle::log_begin(const Rows& rows) const {
+  for (const Row& row : rows) {
+    if (text_of(row, "Event_type") == "Previous_gtids") return Gtids::parse(family(), text_of(row, "Info"));
+  }
+  return Error{ErrorCode::corrupt,
+               "a binary log does not begin with the set of GTIDs before it: look at SHOW BINARY LOGS of that server"};
 }
 
 std::vector<std::string> Oracle::rescue_tool(const Gtids& own, const Gtids& other) const {

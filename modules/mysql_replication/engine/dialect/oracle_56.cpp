@@ -12,10 +12,10 @@ class Oracle56 : public Oracle {
   std::string state_query() const override { return state_query_with("@@read_only", "@@log_slave_updates"); }
   std::string replica_query() const override { return "SHOW SLAVE STATUS"; }
   std::string status_query() const override {
-    return "SHOW GLOBAL STATUS WHERE Variable_name = 'Uptime' OR Variable_name LIKE 'Rpl_semi_sync_master%'";
+    return "SHOW GLOBAL STATUS WHERE Variable_name = 'Uptime' OR Variable_name LIKE 'Rpl_semi_sync%'";
   }
   std::vector<std::string> make_read_only() const override {
-    return {"SET SESSION lock_wait_timeout = 1", "SET GLOBAL read_only = 1"};
+    return {"SET SESSION lock_wait_timeout = 10", "SET GLOBAL read_only = 1"};
   }
   std::vector<std::string> make_writable() const override { return {"SET GLOBAL read_only = 0"}; }
   std::vector<std::string> stop_receiver() const override { return {"STOP SLAVE IO_THREAD"}; }
@@ -29,13 +29,20 @@ class Oracle56 : public Oracle {
                         quoted(source.address), source.port, quoted(source.user), quoted(source.password)),
             "START SLAVE"};
   }
+  ReplicaWords replica_words() const override {
+    return {"SLAVE", "CHANGE MASTER TO", "MASTER", "AUTO_POSITION = 1", "rpl_semi_sync_slave_enabled"};
+  }
+  std::vector<std::string> adopt(const std::string&, const std::string& position) const override {
+    return {"STOP SLAVE", "RESET SLAVE ALL", "RESET MASTER", "SET GLOBAL gtid_purged = " + quoted(position)};
+  }
 
  protected:
   ReplicaColumns columns() const override {
-    return {"Master_Host",       "Master_Port",           "Slave_IO_Running",
-            "Slave_SQL_Running", "Seconds_Behind_Master", "Retrieved_Gtid_Set"};
+    return {"Master_Host",           "Master_Port",        "Slave_IO_Running", "Slave_SQL_Running",
+            "Seconds_Behind_Master", "Retrieved_Gtid_Set", "Master_Server_Id"};
   }
   const char* primary_word() const override { return "master"; }
+  const char* replica_word() const override { return "slave"; }
 };
 
 }  // namespace

@@ -20,7 +20,9 @@ struct ReplicaStatus {
   bool is_configured = false;  // it knows a source, whether or not it asks it
   std::string source_address;
   std::uint16_t source_port = 0;
+  std::uint32_t source_server_id = 0;  // of the server that answered there last; 0: none did
   bool uses_gtid = false;
+  bool has_channels = false;  // several, or one with a name: what is said here is of the first
   ReplicaThread receiver = ReplicaThread::stopped;
   ReplicaThread applier = ReplicaThread::stopped;
   unsigned receiver_errno = 0;
@@ -33,7 +35,8 @@ struct ReplicaStatus {
 
 struct SemiSync {
   bool is_enabled = false;
-  bool is_on = false;  // enabled, and it has not given up waiting
+  bool is_on = false;    // enabled, and it has not given up waiting
+  std::string weakness;  // settings under which it would give up, as NAME = VALUE; empty: none
   std::uint64_t replicas = 0;
   std::uint64_t commits_waiting = 0;
   std::uint64_t commits_unprotected = 0;
@@ -48,6 +51,8 @@ struct ServerState {
   std::int64_t started_at = 0;         // by its own clock: another one after each start of the process
   std::int64_t start_tolerance_s = 0;  // by how much that may differ between two looks
   std::optional<SemiSync> semi_sync;   // nothing: the server has none
+  std::optional<bool> acknowledges;    // as a replica, commits that wait; nothing: it could not
+  bool is_vouched = false;             // the engine of its node has on record that this copy is complete
   ReplicaStatus replica;
   std::vector<std::string> unfit;  // settings that replication cannot do with; each says what it must be
 };

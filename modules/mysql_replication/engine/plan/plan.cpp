@@ -72,12 +72,19 @@ Plan plan_drain(const Situation& s) {
 Plan plan_primary(const Situation& s) {
   const ServerState& own = s.own.state;
   if (!own.unfit.empty()) return failed(own.unfit.front());
+  if (s.is_copy_new) {
+    return failed(
+        "this server's data are a copy of the other one's that never followed it: start the other node, which has "
+        "everything");
+  }
   if (own.is_read_only || own.replica.is_configured || !is_certain(s.following, own)) {
     const Plan drain = plan_drain(s);
     if (drain.verdict != Verdict::done) return drain;
   }
   if (own.semi_sync && own.semi_sync->is_enabled != s.wish.wants_semi_sync)
     return step(s.wish.wants_semi_sync ? Step::semi_sync_on : Step::semi_sync_off);
+  // Set by hand: it would give up waiting, and answer what the standby does not have.
+  if (own.semi_sync && s.wish.wants_semi_sync && !own.semi_sync->weakness.empty()) return step(Step::semi_sync_on);
   if (own.is_read_only) return step(Step::make_writable);
   return {Verdict::done, Step::none, {}};
 }
@@ -112,6 +119,8 @@ Plan plan_check(const Situation& s) {
                     "Give one of them another server_id",
                     s.own.state.server_id));
   }
+  // What it has received and not applied would look like transactions of this server alone.
+  if (s.peer.state.is_read_only) return wait("the other server does not lead yet");
   if (Plan compared = compare(s); compared.verdict != Verdict::done) return compared;
   if (!s.own.state.applied.joined(s.own.state.executed).reaches(*s.peer.purged)) {
     return {Verdict::purged, Step::none,
@@ -124,25 +133,33 @@ Plan plan_check(const Situation& s) {
 
 Plan plan_following(const Situation& s) {
   const ReplicaStatus& replica = s.own.state.replica;
+  // First, because the next transaction of the primary's stops the applier over it: that is a consequence.
+  if (s.peer.is_reachable && s.peer.look > s.own.look) {
+    if (Plan compared = compare(s); compared.verdict != Verdict::done) return compared;
+  }
   if (replica.applier_errno != 0)
     return {Verdict::diverged, Step::none, "the applier stopped over " + applier_problem(replica)};
   // Its source answers, so what it had acknowledged is there as well.
   if (replica.applier == ReplicaThread::stopped) return step(Step::start_applier);
   if (replica.receiver == ReplicaThread::connecting)
     return wait(fmt::format("it does not reach the primary: {}", replica.receiver_error));
-  if (s.peer.is_reachable && s.peer.look > s.own.look) return compare(s);
+  // What the primary counts on is what `plan_drain` goes by when the primary is dead.
+  const bool is_complete = s.following.has_followed && is_certain(s.following, s.own.state);
+  if (is_complete != s.own.state.is_vouched) return step(is_complete ? Step::vouch : Step::unvouch);
   return {Verdict::done, Step::none, {}};
 }
 
 Plan plan_standby(const Situation& s) {
   if (Plan fence = plan_fence(s); fence.verdict != Verdict::done) return fence;
   if (!s.own.state.unfit.empty()) return failed(s.own.state.unfit.front());
+  if (s.is_copy_new) return step(Step::adopt);
   const ReplicaStatus& replica = s.own.state.replica;
   const bool is_same = has_source(replica, s.peer_endpoint);
   if (is_same && replica.receiver != ReplicaThread::stopped) return plan_following(s);
   if (Plan check = plan_check(s); check.verdict != Verdict::done) return check;
+  if (is_same && replica.applier == ReplicaThread::running) return step(Step::start_receiver);
   // With both threads stopped a start throws the relay log away, as repointing does.
-  return step(is_same && replica.applier == ReplicaThread::running ? Step::start_receiver : Step::follow_peer);
+  return step(s.own.state.is_vouched ? Step::unvouch : Step::follow_peer);
 }
 
 }  // namespace
@@ -169,6 +186,12 @@ const char* text_of(Step one) {
       return "make it writable";
     case Step::follow_peer:
       return "replicate from the other server";
+    case Step::vouch:
+      return "say that this copy is complete";
+    case Step::unvouch:
+      return "no longer say that this copy is complete";
+    case Step::adopt:
+      return "take over the position of the copied data";
   }
   return "";
 }
@@ -189,12 +212,22 @@ Following follow_anew(const View& own) {
 
 Following followed(Following known, const View& own, const View& peer, const Endpoint& peer_endpoint) {
   if (!own.is_reachable) return known;
+  // One that only waits for the other to lead has all that it had as the primary.
+  if (!known.has_followed && !has_source(own.state.replica, peer_endpoint)) return known;
   if (!known.has_followed || !is_same_life(known, own.state)) known = follow_anew(own);
   const bool is_newer = peer.is_reachable && peer.look > known.since && own.look > peer.look;
   if (is_newer && is_following(own.state.replica, peer_endpoint) &&
       own.state.replica.received.joined(own.state.applied).reaches(peer.state.executed))
     known.is_complete = true;
   return known;
+}
+
+Plan lasting(const Plan& before, Plan now, const View& own, const View& peer) {
+  if (!own.is_reachable || !peer.is_reachable || peer.look > own.look) return now;
+  const bool is_errant = before.verdict == Verdict::errant;
+  if (now.verdict == Verdict::wait && (is_errant || before.verdict == Verdict::purged)) return before;
+  const bool is_running = now.verdict == Verdict::done || now.verdict == Verdict::diverged;
+  return is_errant && is_running ? before : std::move(now);
 }
 
 Plan next_step(const Situation& s) {

@@ -22,6 +22,9 @@ enum class Step {
   forget_source,
   make_writable,
   follow_peer,  // repoint and start; the relay log begins anew
+  vouch,        // show the primary that this node has on record that its copy is complete
+  unvouch,
+  adopt,  // tell it where the copy stands that its data are
 };
 const char* text_of(Step step);
 
@@ -48,10 +51,14 @@ struct Situation {
   Endpoint peer_endpoint;
   Following following;
   bool is_drain_over = false;  // the time to apply what was received has run out
+  bool is_copy_new = false;    // the data are a copy whose place in the log the server does not know
   std::string certainty_path;  // the file to remove for who wants to lead with this copy as it is
 };
 
 Plan next_step(const Situation& situation);
+/// Errant transactions and purged logs show only after a look at the primary that is newer than that at this server; in
+/// between they are there all the same. Of one role.
+Plan lasting(const Plan& before, Plan now, const View& own, const View& peer);
 
 /// This server is the one that `following` speaks of, and it had everything.
 bool is_certain(const Following& following, const ServerState& own);

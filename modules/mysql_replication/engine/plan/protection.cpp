@@ -41,6 +41,9 @@ std::string attachment_problem(const View& own, const View& peer, const Endpoint
                                           : "its server does not receive: " + replica.receiver_error;
   }
   if (!own.state.semi_sync) return {};
+  // Then it is another one that does, and the count is right by chance.
+  if (!peer.state.acknowledges.value_or(true))
+    return "it does not acknowledge commits: set rpl_semi_sync_slave_enabled (rpl_semi_sync_replica_enabled) ON there";
   if (own.state.semi_sync->replicas == 0) return "no replica acknowledges to this server";
   if (own.state.semi_sync->replicas > 1) {
     return fmt::format(
@@ -72,7 +75,8 @@ bool Protection::has_caught_up(const View& own, const View& peer) {
     return false;
   }
   if (!target_) target_ = own;
-  return peer.look > target_->look && has_received(peer.state, target_->state);
+  // Without the record of its own node it would not lead, whatever it has.
+  return peer.look > target_->look && has_received(peer.state, target_->state) && peer.state.is_vouched;
 }
 
 Protection::Outcome Protection::look(const View& own, const View& peer, const Endpoint& own_endpoint, bool is_patient) {

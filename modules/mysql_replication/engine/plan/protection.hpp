@@ -3,8 +3,8 @@
 // at a time.
 //
 // Both sides of a promise: `is_synced` is said only when every later commit waits for the standby and the standby has
-// all earlier ones; after it commits are answered alone only once the agent has said allow_solo. An allow_solo that
-// comes while the standby is attached is out of date and changes nothing.
+// all earlier ones, and its node has that on record; after it commits are answered alone only once the agent has said
+// allow_solo. An allow_solo that comes while the standby is attached is out of date and changes nothing.
 #include <optional>
 #include <string>
 

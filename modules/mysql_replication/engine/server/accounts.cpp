@@ -23,9 +23,11 @@ std::string trimmed(const std::string& text) {
 }
 
 Error bad_line(const std::string& path, unsigned line, const std::string& what) {
-  return Error{ErrorCode::configuration,
-               fmt::format("{} line {}: {}; expected [agent] and [replication], each with user=NAME and password=TEXT",
-                           path, line, what)};
+  return Error{
+      ErrorCode::configuration,
+      fmt::format("{} line {}: {}; expected [agent] and [replication], and [replicas] where further replicas have "
+                  "an account of their own, each with user=NAME and password=TEXT",
+                  path, line, what)};
 }
 
 Result<std::string> content_of(const std::string& path) {
@@ -64,8 +66,10 @@ Result<Accounts> read_accounts(const std::string& path) {
     ++number;
     const std::string line = trimmed(raw);
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    if (line == "[agent]" || line == "[replication]") {
-      section = line == "[agent]" ? &accounts.agent : &accounts.replication;
+    if (line == "[agent]" || line == "[replication]" || line == "[replicas]") {
+      section = line == "[agent]"         ? &accounts.agent
+                : line == "[replication]" ? &accounts.replication
+                                          : &accounts.replicas;
       continue;
     }
     const auto equals = line.find('=');
@@ -82,6 +86,9 @@ Result<Accounts> read_accounts(const std::string& path) {
   for (const auto& [name, account] : {std::pair{"agent", &accounts.agent}, {"replication", &accounts.replication}}) {
     if (account->user.empty()) return bad_line(path, number, fmt::format("[{}] has no user", name));
   }
+  if (accounts.replicas.user.empty() && !accounts.replicas.password.empty())
+    return bad_line(path, number, "[replicas] has no user");
+  if (accounts.replicas.user.empty()) accounts.replicas = accounts.agent;
   return accounts;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The file with the accounts: [agent] (looks at the servers and changes their roles) and [replication] (what a standby
-// connects as), each with user= and password=. Read once; a value. Passwords are on no command line and in no log.
+// connects as), and [replicas] where the agent is another one at further replicas, each with user= and password=. Read
+// once; a value. Passwords are on no command line and in no log.
 #include <string>
 
 #include "agent/base/result.hpp"
@@ -15,6 +16,7 @@ struct Account {
 struct Accounts {
   Account agent;
   Account replication;
+  Account replicas;  // at further replicas; [agent] unless the file has one
 };
 
 /// Errors: not there, readable for others than its owner, or not as above; with the line and the remedy.

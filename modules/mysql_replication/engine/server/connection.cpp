@@ -29,7 +29,8 @@ struct Connection::Handle {
   Error error(const std::string& doing) const {
     std::string text = fmt::format("{} {}: {} ({})", doing, where, mysql_error(mysql), mysql_errno(mysql));
     // A syntax error quotes the statement.
-    for (const std::string& secret : {accounts.agent.password, accounts.replication.password}) {
+    for (const std::string& secret :
+         {accounts.agent.password, accounts.replication.password, accounts.replicas.password}) {
       if (secret.empty()) continue;
       for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3))
         text.replace(at, secret.size(), "***");

@@ -23,6 +23,8 @@ class Rescue {
   ~Rescue();
 
   bool is_under_way() const { return !runs_.empty(); }
+  /// What to read, of the last begin.
+  const std::string& path() const { return path_; }
   /// `tool`: program and arguments that choose the transactions; `logs`: binary logs, oldest first. False: they are
   /// there already. Errors: the folder, or a tool that is not installed.
   Result<bool> begin(const std::string& folder, const std::string& name, const std::vector<std::string>& tool,

@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "modules/mysql_replication/engine/plan/replica_statements.hpp"
+
 namespace clusteragent::mysql {
-namespace {
-
-constexpr unsigned no_such_thread = 1094;
-
-}  // namespace
-
 Status Server::connect() {
   if (connection_) return success();
   is_absent_ = false;
@@ -90,22 +86,16 @@ Status Server::execute(const std::vector<std::string>& statements) {
   return success();
 }
 
-Status Server::kill_clients() {
-  const auto all = connection_->query(
-      "SELECT ID AS id, USER AS user, COMMAND AS command FROM "
-      "information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()");
-  if (!all) return all.error();
-  for (const Row& row : *all) {
-    const std::string user = text_of(row, "user");
-    const std::string command = text_of(row, "command");
-    const bool is_own = user == target_.accounts.agent.user || user == target_.accounts.replication.user;
-    if (is_own || user == "system user" || user == "event_scheduler" || command == "Daemon" ||
-        command.starts_with("Binlog Dump"))
-      continue;
-    const auto killed = connection_->query("KILL CONNECTION " + text_of(row, "id"));
-    if (!killed && connection_->error_number() != no_such_thread) return killed.error();
-  }
-  return success();
+Status Server::adopt(const std::string& log_state, const std::string& position) {
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  return execute(dialect_->adopt(log_state, position));
+}
+
+Result<std::string> Server::data_directory() {
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  const auto rows = connection_->query("SELECT @@datadir AS path");
+  if (!rows) return rows.error();
+  return rows->empty() ? std::string{} : text_of(rows->front(), "path");
 }
 
 Result<std::vector<std::string>> Server::log_files() {
@@ -120,20 +110,21 @@ Result<std::vector<std::string>> Server::log_files() {
   return files;
 }
 
+Status Server::carry_out(ReplicaStep step, const Endpoint& source, const ServerState& replica) {
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  return execute(statements_of(step, dialect_->replica_words(), source, replica));
+}
+
 Status Server::carry_out(Step step, const Source& source, const ServerState& own) {
   // On the connection that was looked through, and on no other: a server that restarted in between has forgotten that
   // its commits were to wait.
   if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
   switch (step) {
     case Step::none:
+    case Step::adopt:  // has more to it than statements of a role: adopt()
       return success();
-    case Step::fence: {
-      Status fenced = execute(dialect_->make_read_only());
-      if (!connection_) return fenced;
-      // What held it up is a commit that waits, which ends with its connection and was not answered.
-      const Status killed = kill_clients();
-      return fenced ? killed : fenced;
-    }
+    case Step::fence:
+      return fence();
     case Step::semi_sync_on:
       return execute(dialect_->semi_sync_on());
     case Step::semi_sync_off:
@@ -150,6 +141,10 @@ Status Server::carry_out(Step step, const Source& source, const ServerState& own
       return execute(dialect_->make_writable());
     case Step::follow_peer:
       return execute(dialect_->follow(source, own));
+    case Step::vouch:
+      return execute(dialect_->vouch());
+    case Step::unvouch:
+      return execute(dialect_->unvouch());
   }
   return success();
 }

@@ -7,6 +7,7 @@
 
 #include "modules/mysql_replication/engine/dialect/dialect.hpp"
 #include "modules/mysql_replication/engine/plan/plan.hpp"
+#include "modules/mysql_replication/engine/plan/replica_plan.hpp"
 #include "modules/mysql_replication/engine/server/connection.hpp"
 
 namespace clusteragent::mysql {
@@ -20,8 +21,21 @@ class Server {
 
   View look(bool wants_purged);
   Status carry_out(Step step, const Source& source, const ServerState& own);
+  /// Of a further replica; `source`: from where it is to replicate.
+  Status carry_out(ReplicaStep step, const Endpoint& source, const ServerState& replica);
+  /// After its data were replaced by a copy.
+  Status adopt(const std::string& log_state, const std::string& position);
+  Result<std::string> data_directory();
   /// Its binary logs by path, oldest first.
   Result<std::vector<std::string>> log_files();
+  /// The file that lists them, by path. These four connect where that is needed, and are for a connection of their own:
+  /// while the disk is full they wait.
+  Result<std::string> log_index();
+  /// What all logs in front of this one hold.
+  Result<Gtids> log_begin(const std::string& log);
+  /// Removes what is older than this one.
+  Status purge_logs(const std::string& first_kept);
+  Status rotate_logs();
   /// Of the last look that succeeded; nothing before.
   const Dialect* dialect() const { return dialect_.get(); }
   /// After a failed look: nobody listens there.
@@ -30,10 +44,18 @@ class Server {
 
  private:
   Status connect();
+  Result<Rows> answer(const std::string& question);
+  bool is_own(const std::string& user) const;
   Result<View> ask(bool wants_purged);
   Status execute(const std::vector<std::string>& statements);
+  /// Read-only, and every client's connection ended.
+  Status fence();
+  /// While the other connection waits for the lock that read-only needs: ends what holds it up.
+  Status end_holders();
   /// Ends every client's connection but those of the agent and of replication.
-  Status kill_clients();
+  Status kill_clients(Connection& connection) const;
+  /// Commits that go on waiting after their connections were ended: nobody is there to be answered any more.
+  Status end_killed_waits(Connection& connection) const;
 
   Target target_;
   LookCounter& looks_;

@@ -168,6 +168,21 @@ class ManyFiles(unittest.TestCase):
                 os.close(each)
             self.assert_equal(one, two)
 
+    def test_made_and_removed_at_once_leave_no_descriptors(self):
+        """The stream tells their times of change a moment later, and must not keep them for that."""
+        with self.pair() as (one, two):
+            self.begin(one, two)
+            most = 0
+            for at in range(4 * DESCRIPTORS_MAX):
+                path = os.path.join(one.directory, f"short{at}")
+                with open(path, "wb") as file:
+                    file.write(b"gone soon")
+                os.unlink(path)
+                if at % 50 == 0:
+                    most = max(most, len(os.listdir(f"/proc/{one.process.pid}/fd")))
+            self.assertLess(most, DESCRIPTORS_MAX // 2)
+            self.assert_equal(one, two)
+
     def test_replaced_by_another_go_on_as_long_as_they_are_open(self):
         with self.pair() as (one, two):
             fill(one.backing)

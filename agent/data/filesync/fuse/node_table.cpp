@@ -148,18 +148,19 @@ void NodeTable::settle_keeping(Node& node, bool loses_name) {
   node.is_kept = is_wanted;
 }
 
-NodeRef NodeTable::forget(FileId id, std::uint64_t lookups) {
+Forgotten NodeTable::forget(FileId id, std::uint64_t lookups) {
   const std::lock_guard lock{mutex_};
   const auto found = nodes_.find(id);
-  if (found == nodes_.end() || is_root(id)) return nullptr;
+  if (found == nodes_.end() || is_root(id)) return {};
   fuse::KnownFile* const record = found->second->record;
   found->second->lookups -= std::min(lookups, found->second->lookups);
   if (record != nullptr) record->lookups = found->second->lookups;
-  if (found->second->lookups > 0) return nullptr;
+  if (found->second->lookups > 0) return {};
   if (record != nullptr) inheritance_->remove_file(std::exchange(found->second->record, nullptr));
   NodeRef gone = std::move(found->second);
   nodes_.erase(found);
-  return gone;
+  DescriptorCache::Ref pinned = std::move(gone->pinned);
+  return {std::move(gone), std::move(pinned)};
 }
 
 }  // namespace clusteragent::filesync

@@ -69,6 +69,13 @@ class OpenNode {
   int error_ = 0;
 };
 
+/// What the kernel has forgotten; empty: it knows it still. The node is not pinned any more, whoever remembers it: what
+/// is not needed but to tell its times keeps no descriptor and no room on the disk. Its number is free with `pinned`.
+struct Forgotten {
+  NodeRef node;
+  DescriptorCache::Ref pinned;
+};
+
 class NodeTable {
  public:
   /// `root` is open for reading: open_by_handle_at(2) takes no O_PATH. `descriptors` outlives the table and every node
@@ -97,8 +104,7 @@ class NodeTable {
   DescriptorCache::Ref pinned(const Node& node);
   /// Whether the agent has it, as it is open and has no name, or is about to have none (`loses_name`).
   void settle_keeping(Node& node, bool loses_name = false);
-  /// Returns the node when the kernel has forgotten it.
-  NodeRef forget(FileId id, std::uint64_t lookups);
+  Forgotten forget(FileId id, std::uint64_t lookups);
 
  private:
   VolumeNumber volume_;

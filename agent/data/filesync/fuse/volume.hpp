@@ -124,7 +124,7 @@ class Volume : public Handler {
   int strip_privileges(const Node& node, int file);
   std::uint32_t open_flags() const;
   int strip_group(const Node& node, int file);
-  void gone(const NodeRef& node);
+  void gone(const Forgotten& file);
   /// The application sees the error alone, and perhaps tells nobody.
   void tell_out_of_descriptors(int error);
   /// As of the stream, unless the file is this node's own.

@@ -69,14 +69,13 @@ int Volume::lookup(Session& session, const Request& request) {
   return 0;
 }
 
-void Volume::gone(const NodeRef& node) {
-  if (!node || node->is_local || stream_ == nullptr) return;
+void Volume::gone(const Forgotten& file) {
+  if (!file.node || file.node->is_local || stream_ == nullptr) return;
   // One that is not pinned has a name.
-  const DescriptorCache::Ref kept = nodes_.pinned(*node);
   struct stat of {};
-  if (!kept || backing::stat_of(kept->number(), of) != 0 || of.st_nlink > 0) return;
+  if (!file.pinned || backing::stat_of(file.pinned->number(), of) != 0 || of.st_nlink > 0) return;
   const auto alone = stream_->gate.alone();
-  stream_->record({.op = Op::drop, .file = node->id});
+  stream_->record({.op = Op::drop, .file = file.node->id});
 }
 
 int Volume::forget(Session&, const Request& request) {

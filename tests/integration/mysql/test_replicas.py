@@ -51,7 +51,7 @@ class FurtherReplicas(unittest.TestCase):
             self.expect_state(engines[1], errant, "errant transactions")
             self.assertIn("errant", self.wait_alarm(engines[1], errant)["text"])
             self.assertEqual(errant.source(), servers[0].address, "it was touched")
-            self.assertNotIn("further_replicas", engines[0].progress, "the standby has nothing to say of them")
+            engines[0].wait_progress(lambda now: "further_replicas" not in now, "standby that has nothing to say of them")
             servers[1].sql("INSERT INTO load_test.t VALUES (1)", user="app")
             self.assertTrue(soon(lambda: healthy.rows() == {1}))
             # Without a word to anybody.
@@ -174,7 +174,7 @@ class FurtherReplicas(unittest.TestCase):
             self.wait_alarm(engines[0], replica, "acknowledged commits")
             self.expect_state(engines[0], replica, "following", "which was turned off")
             engines[0].wait_synced()
-            self.assertEqual(1, engines[0].progress["semi_sync"]["replicas"])
+            engines[0].wait_progress(lambda now: now["semi_sync"]["replicas"] == 1, "standby that acknowledges alone")
             # With the standby lost, its answer would be the only one: a commit must wait.
             load = Load(clients=2).on(servers[0])
             try:

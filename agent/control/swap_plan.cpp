@@ -10,6 +10,8 @@ namespace {
 // The lag is exact to a look a second: more than that is a standby that does not keep up. Nobody could write for as
 // long as it needs for that, because what it has received is applied before it leads.
 constexpr std::int64_t lag_ms_max = 1500;
+// Where commits can be slowed, clients go on while the standby comes closer.
+constexpr std::int64_t lag_ms_max_slowed = 10'000;
 
 struct Sides {
   std::string primary;  // names of nodes
@@ -24,6 +26,10 @@ const Json& replication(const Json& document) {
 
 bool has_role(const Json& document, const char* role) {
   return text(replication(document), "role") == role;
+}
+
+bool can_slow(const Json& primary) {
+  return truth(replication(primary), "can_slow_commits").value_or(false);
 }
 
 /// Behind all that clients wait for.
@@ -43,6 +49,9 @@ std::vector<std::string> steps_of(const Sides& sides) {
   std::vector<std::string> steps;
   const auto add = [&steps](const std::string& node, const std::string& what) { steps.push_back(node + ": " + what); };
   add(from, "run stop_prim, while writes go on (it waits for open transactions where MYSQL_CLIENT_SECONDS says so)");
+  if (can_slow(sides.of_primary)) {
+    add(from, fmt::format("where {} is behind, let each commit wait 50 ms until it is close, 15 s at most", to));
+  }
   add(from,
       fmt::format("make the server read-only: commits under way end ({} wait for the standby now), no other begins",
                   number(semi_sync, "commits_waiting").value_or(0)));
@@ -75,7 +84,8 @@ std::vector<std::string> obstacles_of(const Sides& sides) {
     found.push_back(fmt::format(
         "{} did not yet have everything at one moment since its server started; it will in a moment", sides.standby));
   }
-  if (const auto lag = number(standby, "lag_ms"); found.empty() && lag && *lag > lag_ms_max) {
+  const std::int64_t lag_max = can_slow(sides.of_primary) ? lag_ms_max_slowed : lag_ms_max;
+  if (const auto lag = number(standby, "lag_ms"); found.empty() && lag && *lag > lag_max) {
     found.push_back(fmt::format(
         "{} is {} ms behind ({} transactions): nobody could write while it catches up. Ease the load, or move the "
         "service all the same with clusteragent stop on {}",

@@ -120,6 +120,9 @@ struct AllowSolo {
 /// Neither any more; nothing is acknowledged after the answer.
 struct ReleaseData {
   Token token;
+  /// Planned, and the other node is ready to lead: whose copy is behind may wait until it is close, for as long as
+  /// the application can write meanwhile.
+  bool is_handed_over = false;
 };
 
 enum class Severity : char { critical = 'C', event = 'E', user = 'U', info = 'I' };

@@ -1,6 +1,7 @@
 // Carries a plan out, one step after the other. A step that needs an answer holds the plan until ActionFinished; steps
 // that need none are emitted in the same go.
 #include "agent/base/assert.hpp"
+#include "agent/core/facts.hpp"
 #include "agent/core/machine.hpp"
 #include "agent/core/names.hpp"
 
@@ -46,6 +47,11 @@ void mark_stopped(Machine& m, ScriptKind script) {
     default:
       break;
   }
+}
+
+/// The other node is ready and asked to lead: what the application still writes is not in anybody's way.
+bool is_handed_over(const Machine& m) {
+  return m.phase == Phase::leaving_primary && m.leaving.yields && gather_facts(m).peer_can_take_over;
 }
 
 Duration limit_of(const Machine& m, const Step& step) {
@@ -109,7 +115,7 @@ Issue issue(Machine& m, const Step& step) {
       return Issue::waits;
     case StepKind::release_data:
       m.awaited = make_token(m);
-      emit(m, ReleaseData{*m.awaited});
+      emit(m, ReleaseData{*m.awaited, is_handed_over(m)});
       return Issue::waits;
     case StepKind::share_data:
       return Issue::done;

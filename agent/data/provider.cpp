@@ -262,7 +262,9 @@ void EngineProvider::release(const core::ReleaseData& wanted) {
   impl_->is_engaged = impl_->is_missed = false;
   impl_->succession.set_leading(std::nullopt);
   impl_->complaint.cancel();
-  if (impl_->socket.is_open()) return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}}, wanted.token);
+  if (impl_->socket.is_open())
+    return impl_->ask({{"do", "release"}, {"token", wanted.token.value()}, {"is_handed_over", wanted.is_handed_over}},
+                      wanted.token);
   // A dead engine acknowledges nothing.
   impl_->owed.insert(wanted.token);
   asio::post(impl_->io, [impl = impl_, token = wanted.token] { impl->finish(token, true, ""); });

@@ -92,7 +92,7 @@ void Recorder::on_action(World& world, NodeId node, const core::Action& action) 
     say(world, who, "  allow solo");
   } else if (const auto* let_go = std::get_if<core::ReleaseData>(&action)) {
     pending.emplace_back(let_go->token, "release data");
-    say(world, who, "  release the data");
+    say(world, who, let_go->is_handed_over ? "  release the data, handed over" : "  release the data");
   } else if (std::holds_alternative<core::AcquireReader>(action)) {
     say(world, who, "  acquire the readers' address");
   } else if (std::holds_alternative<core::ReleaseReader>(action)) {

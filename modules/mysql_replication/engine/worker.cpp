@@ -10,6 +10,8 @@ namespace {
 constexpr std::chrono::milliseconds tick{1000};
 // While a role is being taken; each look is three statements.
 constexpr std::chrono::milliseconds hurry{5};
+// While clients are served: as often as a commit that is slowed.
+constexpr std::chrono::milliseconds approaching{20};
 // While a standby catches up: it counts only when its node has on record that it has.
 constexpr std::chrono::milliseconds catching_up{100};
 // A new standby connects within this; before, its absence is no news.
@@ -59,6 +61,7 @@ Worker::Worker(Options options, Accounts accounts, Tell tell)
       server_{own_target(options_, accounts_), looks_},
       provisioning_{options_, accounts_} {
   load_following();
+  load_quick();
   provisioning_.tidy();
   donor_ =
       std::make_unique<Donor>(options_, accounts_, [this](char level, const std::string& text) { note(level, text); });
@@ -112,6 +115,7 @@ void Worker::order(Json command) {
 
 std::chrono::milliseconds Worker::pause() const {
   if (owed_) return hurry;
+  if (approach_) return approaching;
   const bool is_attached = own_.is_reachable && is_following(own_.state.replica, peer_endpoint_);
   return role_ == Role::standby && is_attached && !following_.is_complete ? catching_up : tick;
 }
@@ -139,10 +143,11 @@ void Worker::run() {
       peer_ = std::move(seen);
     }
     take_orders();
-    if (owed_ || take_wanted_look() || now - looked >= pause()) {
+    if (owed_ || approach_ || take_wanted_look() || now - looked >= pause()) {
       look();
       looked = now;
     }
+    come_closer();
     act();
     provision();
     oversee_replicas();
@@ -153,6 +158,7 @@ void Worker::run() {
     tell_replica();
   }
   // The last act, within the limits of the connection.
+  end_approach();
   role_ = Role::none;
   protection_.reset();
   for (int tries = 0; tries < 4; ++tries) {
@@ -195,6 +201,7 @@ void Worker::take(const Json& command) {
   if (what == "verify") verify(command);
   if (what == "allow_solo" && protection_) protection_->allow_solo();
   if (what == "give_up") {
+    end_approach();
     role_ = Role::none;
     protection_.reset();
   }
@@ -205,10 +212,11 @@ void Worker::take(const Json& command) {
     if (!is_leading) protection_.emplace(command.at("solo").get<bool>());
   }
   if (what == "follow") begin(Role::standby, command);
-  if (what == "release") begin(Role::none, command);
+  if (what == "release") begin_approach(command);
 }
 
 void Worker::begin(Role role, const Json& command) {
+  end_approach();
   answer(false, "another order came before this one was carried out");
   if (role != Role::primary) protection_.reset();
   if (role_ != role) {

@@ -15,6 +15,7 @@
 #include "modules/mysql_replication/engine/monitor/alarms.hpp"
 #include "modules/mysql_replication/engine/monitor/lag.hpp"
 #include "modules/mysql_replication/engine/options.hpp"
+#include "modules/mysql_replication/engine/plan/approach.hpp"
 #include "modules/mysql_replication/engine/plan/protection.hpp"
 #include "modules/mysql_replication/engine/plan/step_times.hpp"
 #include "modules/mysql_replication/engine/provision/donor.hpp"
@@ -72,6 +73,13 @@ class Worker {
   void note_provisioning(const Provisioning::State& state);
   Status adopt();
   Json provision_progress() const;
+  /// A release that waits until the standby is close, while the clients go on: worker_approach.cpp.
+  void begin_approach(const Json& command);
+  void come_closer();
+  void end_approach();
+  Status slow_commits();
+  void quicken_commits();
+  void load_quick();
   /// The comparison of the tables: worker_verify.cpp.
   void verify(const Json& command);
   std::string verify_obstacle() const;
@@ -111,6 +119,10 @@ class Worker {
   Role role_ = Role::none;
   std::optional<Protection> protection_;
   std::optional<Owed> owed_;
+  std::optional<Approach> approach_;
+  Json approached_;                   // the order that is carried out when that has ended
+  std::optional<CommitDelay> quick_;  // while commits are slowed: how they were before
+  std::string quick_problem_;
   bool was_opened_ = false;  // since the last order to lead, this server was told to take writes
   std::optional<Clock::time_point> drain_since_;
   Clock::time_point role_since_;

@@ -84,6 +84,7 @@ Json Worker::progress() const {
   now["dialect"] = server_.dialect_name();
   now["server_id"] = own.server_id;
   now["is_writable"] = !own.is_read_only;
+  now["can_slow_commits"] = server_.dialect() != nullptr && !server_.dialect()->commit_delay_query().empty();
   now["executed"] = own.executed.text();
   if (own.semi_sync) {
     now["semi_sync"] = {{"is_enabled", own.semi_sync->is_enabled},
@@ -137,6 +138,8 @@ void Worker::watch_over() {
 }
 
 void Worker::tell_progress() {
+  // At each look another one, and all of a node that is about to be another's standby.
+  if (approach_) return;
   Json now = progress();
   if (now == told_) return;
   tell_({{"is", "progress"}, {"status", now}});

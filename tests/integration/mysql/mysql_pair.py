@@ -58,6 +58,7 @@ class Server:
     users = USERS
     has_semi_sync = True
     applier_error = "1062"
+    commit_delay = "binlog_commit_wait_usec"
 
     def __init__(self, folder, node, number, address=""):
         self.node, self.folder, self.number = node, os.path.join(folder, node), number

@@ -43,14 +43,14 @@ class Mysql(mysql_pair.Server):
 
 
 class Mysql56(Mysql):
-    release, has_semi_sync = "5.6", False
+    release, has_semi_sync, commit_delay = "5.6", False, None
 
     def commits_wait(self):
         return False
 
 
 class MysqlCurrent(Mysql):
-    release = "current"
+    release, commit_delay = "current", "binlog_group_commit_sync_delay"
 
     def is_writable(self):
         return self.sql("SELECT @@super_read_only") == "0"

@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from mysql_pair import enter_own_network, use  # noqa: E402
 from oracle_pair import SERVERS  # noqa: E402
 from oracle_server import Unavailable  # noqa: E402
+from test_approach import Approach  # noqa: E402, F401
 from test_mariadb import Accounts, Return, Roles, Takeover  # noqa: E402, F401
 from test_retention import Retention  # noqa: E402, F401
 from test_verify import Verify  # noqa: E402, F401

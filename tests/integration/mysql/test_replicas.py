@@ -51,7 +51,7 @@ class FurtherReplicas(unittest.TestCase):
             self.expect_state(engines[1], errant, "errant transactions")
             self.assertIn("errant", self.wait_alarm(engines[1], errant)["text"])
             self.assertEqual(errant.source(), servers[0].address, "it was touched")
-            engines[0].wait_progress(lambda now: "further_replicas" not in now, "standby that has nothing to say of them")
+            engines[0].wait_progress(lambda now: "further_replicas" not in now, "standby without a word of them")
             servers[1].sql("INSERT INTO load_test.t VALUES (1)", user="app")
             self.assertTrue(soon(lambda: healthy.rows() == {1}))
             # Without a word to anybody.

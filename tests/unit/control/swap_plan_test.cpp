@@ -97,6 +97,19 @@ TEST(SwapPlan, waits_for_a_standby_that_does_not_keep_up) {
       ElementsAre(testing::AllOf(HasSubstr("b is 1501 ms behind (4711 transactions)"), HasSubstr("stop on a"))));
 }
 
+TEST(SwapPlan, lets_clients_go_on_where_the_server_can_slow_them) {
+  Json own = primary();
+  Json late = standby();
+  late["replication"]["lag_ms"] = 10'000;
+  EXPECT_THAT(mysql_swap_plan(seen_from(own, late)).obstacles, testing::SizeIs(1));
+  own["replication"]["can_slow_commits"] = true;
+  EXPECT_THAT(mysql_swap_plan(seen_from(own, late)).obstacles, IsEmpty());
+  EXPECT_THAT(mysql_swap_plan(seen_from(own, late)).steps,
+              testing::Contains("a: where b is behind, let each commit wait 50 ms until it is close, 15 s at most"));
+  late["replication"]["lag_ms"] = 10'001;
+  EXPECT_THAT(mysql_swap_plan(seen_from(own, late)).obstacles, ElementsAre(HasSubstr("b is 10001 ms behind")));
+}
+
 TEST(SwapPlan, is_not_made_up_where_the_roles_are_not_known) {
   Json own = primary();
   own["seen_of_peer"]["node"] = "b";

@@ -38,6 +38,13 @@ std::uint64_t number_of(const Row& row, const std::string& column);
 /// Rows of SHOW STATUS as one row by name, in lower case.
 Row by_variable(const Rows& rows);
 
+/// How long a commit waits for others to be written to the log with it.
+struct CommitDelay {
+  std::uint64_t microseconds = 0;
+  std::uint64_t commits = 0;  // so many end the waiting
+  friend bool operator==(const CommitDelay&, const CommitDelay&) = default;
+};
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -83,6 +90,11 @@ class Dialect {
   /// A commit waits for the standby, without an end.
   virtual std::vector<std::string> semi_sync_on() const = 0;
   virtual std::vector<std::string> semi_sync_off() const = 0;
+  /// Columns delay_us and commits; empty: the server has no such setting.
+  virtual std::string commit_delay_query() const { return {}; }
+  virtual std::vector<std::string> set_commit_delay(const CommitDelay&) const { return {}; }
+  /// Under which every commit waits for `microseconds`, however many come.
+  virtual CommitDelay slowed_by(std::uint64_t microseconds) const { return {microseconds, 0}; }
   virtual ReplicaWords replica_words() const = 0;
   /// The server's data are a copy: its log begins anew, as if it held what that of the primary did, and it replicates
   /// from `position` on. `log_state`: MariaDB's alone.

@@ -116,6 +116,15 @@ class Mariadb : public Dialect {
     if (!own.executed.is_empty()) change += ", MASTER_DEMOTE_TO_SLAVE = 1";
     return {"STOP SLAVE", change, "SET GLOBAL rpl_semi_sync_slave_enabled = 1", "START SLAVE"};
   }
+  std::string commit_delay_query() const override {
+    return "SELECT @@binlog_commit_wait_usec AS delay_us, @@binlog_commit_wait_count AS commits";
+  }
+  std::vector<std::string> set_commit_delay(const CommitDelay& delay) const override {
+    return {fmt::format("SET GLOBAL binlog_commit_wait_usec = {}", delay.microseconds),
+            fmt::format("SET GLOBAL binlog_commit_wait_count = {}", delay.commits)};
+  }
+  /// Without a count nothing waits.
+  CommitDelay slowed_by(std::uint64_t microseconds) const override { return {microseconds, 1'000'000}; }
   ReplicaWords replica_words() const override {
     return {"SLAVE", "CHANGE MASTER TO", "MASTER", "USE_GTID = slave_pos", "rpl_semi_sync_slave_enabled"};
   }

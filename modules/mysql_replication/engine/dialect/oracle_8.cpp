@@ -49,6 +49,14 @@ class Oracle8 : public Oracle {
                         quoted(source.address), source.port, quoted(source.user), quoted(source.password)),
             "START REPLICA"};
   }
+  std::string commit_delay_query() const override {
+    return "SELECT @@global.binlog_group_commit_sync_delay AS delay_us,"
+           " @@global.binlog_group_commit_sync_no_delay_count AS commits";
+  }
+  std::vector<std::string> set_commit_delay(const CommitDelay& delay) const override {
+    return {fmt::format("SET GLOBAL binlog_group_commit_sync_delay = {}", delay.microseconds),
+            fmt::format("SET GLOBAL binlog_group_commit_sync_no_delay_count = {}", delay.commits)};
+  }
   ReplicaWords replica_words() const override {
     return {"REPLICA", "CHANGE REPLICATION SOURCE TO", "SOURCE", "AUTO_POSITION = 1", "rpl_semi_sync_replica_enabled"};
   }

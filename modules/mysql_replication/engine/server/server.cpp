@@ -91,6 +91,21 @@ Status Server::adopt(const std::string& log_state, const std::string& position) 
   return execute(dialect_->adopt(log_state, position));
 }
 
+Result<std::optional<CommitDelay>> Server::commit_delay() {
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  const std::string question = dialect_->commit_delay_query();
+  if (question.empty()) return std::optional<CommitDelay>{};
+  const auto rows = connection_->query(question);
+  if (!rows) return rows.error();
+  if (rows->empty()) return std::optional<CommitDelay>{};
+  return std::optional{CommitDelay{number_of(rows->front(), "delay_us"), number_of(rows->front(), "commits")}};
+}
+
+Status Server::set_commit_delay(const CommitDelay& delay) {
+  if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
+  return execute(dialect_->set_commit_delay(delay));
+}
+
 Result<std::string> Server::data_directory() {
   if (!connection_) return Error{ErrorCode::unreachable, "the connection to the server was lost"};
   const auto rows = connection_->query("SELECT @@datadir AS path");

@@ -25,6 +25,9 @@ class Server {
   Status carry_out(ReplicaStep step, const Endpoint& source, const ServerState& replica);
   /// After its data were replaced by a copy.
   Status adopt(const std::string& log_state, const std::string& position);
+  /// Nothing: this server cannot slow its commits.
+  Result<std::optional<CommitDelay>> commit_delay();
+  Status set_commit_delay(const CommitDelay& delay);
   Result<std::string> data_directory();
   /// Its binary logs by path, oldest first.
   Result<std::vector<std::string>> log_files();

@@ -217,6 +217,23 @@ TEST(Dialect, quotes_whatever_a_password_has) {
   EXPECT_EQ("'it\\'s \\\\ \"so\"'", quoted("it's \\ \"so\""));
 }
 
+TEST(Dialect, of_mariadb_stops_receiving_from_a_source_without_power_within_a_second) {
+  EXPECT_THAT(make_mariadb()->stop_receiver(),
+              testing::ElementsAre("SET GLOBAL rpl_semi_sync_slave_kill_conn_timeout = 1", "STOP SLAVE IO_THREAD"));
+}
+
+TEST(Dialect, slow_commits_by_what_groups_them) {
+  const auto mariadb = make_mariadb();
+  EXPECT_THAT(mariadb->set_commit_delay(mariadb->slowed_by(50'000)),
+              testing::ElementsAre("SET GLOBAL binlog_commit_wait_usec = 50000",
+                                   "SET GLOBAL binlog_commit_wait_count = 1000000"));
+  const auto mysql = make_oracle_8(907);
+  EXPECT_THAT(mysql->set_commit_delay(mysql->slowed_by(50'000)),
+              testing::ElementsAre("SET GLOBAL binlog_group_commit_sync_delay = 50000",
+                                   "SET GLOBAL binlog_group_commit_sync_no_delay_count = 0"));
+  EXPECT_TRUE(make_oracle_56()->commit_delay_query().empty());
+}
+
 TEST(Dialect, of_mariadb_takes_over_its_own_transactions_only_where_it_has_some) {
   const auto dialect = make_mariadb();
   ServerState own;

@@ -101,7 +101,11 @@ class Mariadb : public Dialect {
     return {"SET SESSION lock_wait_timeout = 10", "SET GLOBAL read_only = 1"};
   }
   std::vector<std::string> make_writable() const override { return {"SET GLOBAL read_only = 0"}; }
-  std::vector<std::string> stop_receiver() const override { return {"STOP SLAVE IO_THREAD"}; }
+  /// A receiver that acknowledges connects to its source once more, to end its connection there. A source without power
+  /// does not answer: whole seconds, and 0 is no limit.
+  std::vector<std::string> stop_receiver() const override {
+    return {"SET GLOBAL rpl_semi_sync_slave_kill_conn_timeout = 1", "STOP SLAVE IO_THREAD"};
+  }
   std::vector<std::string> start_receiver() const override { return {"START SLAVE IO_THREAD"}; }
   std::vector<std::string> start_replica() const override {
     return {"SET GLOBAL rpl_semi_sync_slave_enabled = 1", "START SLAVE"};

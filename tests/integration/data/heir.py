@@ -99,6 +99,12 @@ class Heir(Engine):
             self.drop_all()
         return done
 
+    def attend(self, seconds):
+        """Takes what it hands over, as the agent does all the time."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.listen(left)
+
     def memories(self):
         return [numbers[2] for key, (_, numbers) in self.kept.items() if key.startswith("volume")]
 

@@ -74,7 +74,7 @@ def both(one, two):
 def put_through(one, deaths, dice, before=lambda: None):
     """It dies at random, in whatever state the copies are."""
     for death in range(deaths):
-        time.sleep(dice.uniform(0.02, 0.4))
+        one.attend(dice.uniform(0.02, 0.4))
         one.die(dice.choice((signal.SIGKILL, signal.SIGABRT)))
         before()
         one.take_over()
@@ -139,6 +139,21 @@ class Succession(unittest.TestCase):
             # What nobody has open any more the agent does not keep.
             helper.do("[os.close(each) for each in (removed, unnamed)]")
             self.assertTrue(soon(lambda: (one.listen(0.1), list(one.kept))[1] == ["volume 0"]), list(one.kept))
+
+    def test_keeps_what_an_agent_was_told_that_has_other_work(self):
+        """It hears of the removed files when it has time; the application does not wait for that."""
+        with pair(kind=Heir) as (one, _):
+            one.lead()
+            helper = Helper()
+            self.addCleanup(helper.end)
+            helper.do(f"os.chdir('{one.directory}')")
+            helper.do("__import__('resource').setrlimit(__import__('resource').RLIMIT_NOFILE, (4096, 4096))")
+            helper.do("globals().update(files=[os.open(f'file{n}', os.O_RDWR | os.O_CREAT) for n in range(2000)])")
+            self.assertEqual(helper.do("sum(os.write(file, b'kept') and os.unlink(f'file{n}') is None "
+                                       "for n, file in enumerate(files))"), "2000")
+            one.die()
+            one.take_over()
+            self.assertEqual(helper.do("sum(os.pread(file, 9, 0) == b'kept' for file in files)"), "2000")
 
     def test_without_a_removed_file_tells_whoever_has_it_open(self):
         """As when the agent could not take it: never another file in its place."""

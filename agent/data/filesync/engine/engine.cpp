@@ -25,6 +25,8 @@ using data::Json;
 constexpr std::chrono::milliseconds progress_interval{1000};
 // What is on its way to a replica that answers is there long before that.
 constexpr std::chrono::seconds drain_limit{10};
+// Of what the agent has not read yet: some thousand removed files that it is to keep, while it has other work.
+constexpr int unheard_bytes_max = 4 * 1024 * 1024;
 
 const char* text_of(Mode mode) {
   switch (mode) {
@@ -387,6 +389,7 @@ int run_engine() {
   }
   ::close_range(data::engine_descriptor + 1, ~0U, 0);
   ::fcntl(data::engine_descriptor, F_SETFD, FD_CLOEXEC);
+  ::setsockopt(data::engine_descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &unheard_bytes_max, sizeof unheard_bytes_max);
   std::signal(SIGPIPE, SIG_IGN);
   // Modes come with every operation, complete.
   ::umask(0);

@@ -83,6 +83,11 @@ class Jumping(Server):
         return [*self.clock.words, *super().argv()]
 
 
+class SlowLoad(Load):
+    """It leaves the time for an alarm: the disk is looked at every ten seconds."""
+    statement = "INSERT INTO t VALUES ({0}); DO SLEEP(0.01)"
+
+
 class Traps(unittest.TestCase):
     def test_two_servers_with_one_server_id(self):
         with pair() as (servers, engines):
@@ -176,7 +181,7 @@ class Traps(unittest.TestCase):
     def test_a_full_disk_of_the_binary_log(self):
         with pair(server=SmallLogDisk) as (servers, engines):
             lead_and_follow(servers, engines)
-            load = Load(clients=2).on(servers[0])
+            load = SlowLoad(clients=2).on(servers[0])
             try:
                 self.assertTrue(soon(lambda: len(load.acknowledged) > 50))
                 servers[0].fill(left=6_000_000)

@@ -59,6 +59,15 @@ TEST(Lag, of_an_idle_pair_stays_zero_and_a_new_source_begins_anew) {
   EXPECT_FALSE(lag.value(start + 20s));
 }
 
+TEST(Lag, of_a_replica_without_a_log_of_its_own_is_zero_after_the_primary_has_changed) {
+  Lag lag;
+  // Two servers have led; where a replica stands is said of the last transaction alone.
+  lag.seen_primary(server(1, "0-1-4,0-2-3", 1), start);
+  lag.seen_standby(server(3, "0-1-4", 2));
+  EXPECT_EQ(0U, lag.transactions());
+  EXPECT_EQ(0ms, lag.value(start + 2s));
+}
+
 struct Scene {
   View own = server(1, "0-1-5", 1);
   View peer = server(2, "0-1-5", 2);

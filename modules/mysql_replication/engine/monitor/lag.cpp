@@ -26,7 +26,8 @@ void Lag::seen_primary(const View& primary, Time now) {
 void Lag::seen_standby(const View& standby) {
   if (!standby.is_reachable || open_.empty()) return;
   const Gtids applied = standby.state.applied.joined(standby.state.executed);
-  transactions_ = open_.back().executed.count_beyond(applied);
+  // MariaDB's position names one server of each domain, so a count alone would miss those of another one for ever.
+  transactions_ = applied.reaches(open_.back().executed) ? 0 : open_.back().executed.count_beyond(applied);
   // The newest one stays, so that what is not new is known.
   while (open_.size() > 1 && applied.reaches(open_.front().executed)) open_.pop_front();
   if (applied.reaches(open_.front().executed)) is_measured_ = true;

@@ -200,7 +200,7 @@ class FurtherReplicas(unittest.TestCase):
             replica.acknowledge_commits()
             servers[1].acknowledge_commits(False)
             self.assertIn("acknowledge", engines[0].wait_behind()["reason"])
-            self.assertNotEqual("up to date", engines[0].progress.get("state"))
+            engines[0].wait_progress(lambda now: now.get("state") != "up to date", "state of a lost standby")
 
     def test_the_looks_cost_the_primary_nothing(self):
         with with_replicas(2) as (servers, engines, replicas):

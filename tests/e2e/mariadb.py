@@ -16,8 +16,10 @@ ERRD = """<errd polltimer="10">
     </errd>"""
 
 
+# The hosts of a sandbox share /tmp, and a server that starts removes the temporary tables there, whosever they are.
 def install_command(data=DATA):
-    return ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={data}", "--skip-test-db"]
+    return ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={data}", "--skip-test-db",
+            f"--tmpdir={data}"]
 
 
 def scripts(folder, data=DATA, run=RUN, port=PORT, setup=USERS, options=""):
@@ -28,7 +30,7 @@ def scripts(folder, data=DATA, run=RUN, port=PORT, setup=USERS, options=""):
         file.write(setup)
     start = f"""install -d -o mysql {run}
 setsid mariadbd --no-defaults --user=mysql --datadir={data} --socket={socket} --pid-file={pid_file} \\
-  --bind-address=0.0.0.0 --port={port} --init-file={users} --log-error={data}/error.log \\
+  --bind-address=0.0.0.0 --port={port} --init-file={users} --log-error={data}/error.log --tmpdir={run} \\
   --innodb-buffer-pool-size=32M --skip-name-resolve {options} </dev/null >/dev/null 2>&1 &
 for _ in $(seq 400); do
   mariadb-admin --no-defaults --socket={socket} ping >/dev/null 2>&1 && exit 0

@@ -48,17 +48,18 @@ class Approach(unittest.TestCase):
                 if "SLEEP(600)" in line and "SHOW PROCESSLIST" not in line:
                     standby.sql(f"KILL {line.split()[0]}")
 
-    def delay(self, server):
-        return server.sql(f"SELECT @@global.{server.commit_delay}")
-
+    # Who asks at the moment in which a server closes loses the connection, and asks again.
     def is_closed(self, server):
-        """Who asks at the moment in which it closes loses the connection."""
         with contextlib.suppress(AssertionError):
             return not server.is_writable()
         return False
 
+    def wait_delay(self, server, wanted):
+        question = f"SELECT @@global.{server.commit_delay}"
+        self.assertTrue(soon(lambda: server.run(question).stdout.strip() == wanted), server.run(question))
+
     def wait_slowed(self, server):
-        self.assertTrue(soon(lambda: self.delay(server) == SLOWED_US), self.delay(server))
+        self.wait_delay(server, SLOWED_US)
 
     def hand_over(self, engine):
         return engine.ask_later("release", is_handed_over=True)
@@ -77,7 +78,7 @@ class Approach(unittest.TestCase):
                     engines[0].answer(token, "release")
             if servers[0].commit_delay:
                 engines[0].answer(token, "release")
-                self.assertEqual(BEFORE_US, self.delay(servers[0]))
+                self.wait_delay(servers[0], BEFORE_US)
                 engines[0].wait(lambda said: "each commit waits 50 ms" in said.get("text", ""), "word of it")
             self.assertFalse(servers[0].is_writable())
             begun = time.monotonic()
@@ -109,7 +110,7 @@ class Approach(unittest.TestCase):
                 self.assertLess(time.monotonic() - begun, 5)
                 self.assertFalse(engines[0].answer(token, "release", check=False)["ok"])
                 if servers[0].commit_delay:
-                    self.assertEqual(BEFORE_US, self.delay(servers[0]))
+                    self.wait_delay(servers[0], BEFORE_US)
 
     def test_whoever_comes_after_a_dead_engine_sets_the_commits_back(self):
         with self.loaded() as (servers, engines, _):
@@ -119,10 +120,10 @@ class Approach(unittest.TestCase):
                 self.hand_over(engines[0])
                 self.wait_slowed(servers[0])
                 engines[0].kill()
-            self.assertEqual(SLOWED_US, self.delay(servers[0]))
+            self.wait_delay(servers[0], SLOWED_US)
             engines[0].start()
             engines[0].lead(solo=True)
-            self.assertTrue(soon(lambda: self.delay(servers[0]) == BEFORE_US), self.delay(servers[0]))
+            self.wait_delay(servers[0], BEFORE_US)
             self.assertFalse(os.path.exists(os.path.join(engines[0].state_path, "commit_delay")))
 
 

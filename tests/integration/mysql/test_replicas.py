@@ -61,7 +61,8 @@ class FurtherReplicas(unittest.TestCase):
             self.expect_state(engines[0], healthy, "following")
             self.assertEqual(healthy.source(), servers[0].address)
             self.assertTrue(soon(lambda: healthy.rows() == {1, 2}))
-            engines[0].wait_progress(lambda now: healthy.shown(now).get("transactions_behind") == 0, "replica that is up to date")
+            engines[0].wait_progress(lambda now: healthy.shown(now).get("transactions_behind") == 0,
+                                     "replica that is up to date")
             self.assertEqual(0, healthy.shown(engines[0].progress)["lag_ms"])
             self.assertEqual(healthy.shown(engines[0].progress)["server_id"], healthy.number)
             engines[0].wait(lambda said: said["is"] == "note" and "repoint it to this node: done" in said["text"]

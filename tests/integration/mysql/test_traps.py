@@ -82,6 +82,13 @@ class Jumping(Server):
     def argv(self):
         return [*self.clock.words, *super().argv()]
 
+    def stop(self):
+        super().stop()
+        # What the clock of a killed server leaves.
+        for name in ("faketime_shm_", "sem.faketime_sem_"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(f"/dev/shm/{name}{self.process.pid}")
+
 
 class SlowLoad(Load):
     """It leaves the time for an alarm: the disk is looked at every ten seconds."""

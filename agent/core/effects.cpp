@@ -43,7 +43,8 @@ struct Departure {
 };
 
 void leave_primary(Machine& m, const Departure& departure) {
-  m.leaving = Leaving{departure.destination, BlockReason::none, {}, departure.yields};
+  const bool serves = !departure.drops_vip_first && departure.destination != Destination::blocked;
+  m.leaving = Leaving{departure.destination, BlockReason::none, {}, departure.yields, departure.yields && serves};
   const bool keeps_both = departure.destination == Destination::electing;
   const GroupSet wanted = keeps_both ? groups_between_roles : groups_of_none;
   Plan plan = make_plan(m, departure.destination == Destination::stopped ? ModuleState::stop : ModuleState::wait,

@@ -16,7 +16,8 @@ struct Leaving {
   Destination destination = Destination::electing;
   BlockReason block = BlockReason::none;
   std::string block_text;
-  bool yields = false;  // planned: the peer is asked to take over
+  bool yields = false;      // planned: the peer is asked to take over
+  bool hands_over = false;  // and the application serves until then: nothing is broken
 };
 
 /// Data of the phases from taking_over to restarting.

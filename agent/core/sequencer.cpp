@@ -51,7 +51,7 @@ void mark_stopped(Machine& m, ScriptKind script) {
 
 /// The other node is ready and asked to lead: what the application still writes is not in anybody's way.
 bool is_handed_over(const Machine& m) {
-  return m.phase == Phase::leaving_primary && m.leaving.yields && gather_facts(m).peer_can_take_over;
+  return m.phase == Phase::leaving_primary && m.leaving.hands_over && gather_facts(m).peer_can_take_over;
 }
 
 Duration limit_of(const Machine& m, const Step& step) {

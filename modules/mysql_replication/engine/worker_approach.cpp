@@ -41,6 +41,9 @@ void Worker::come_closer() {
       return;
     case Approach::Verdict::close:
       break;
+    case Approach::Verdict::lost:
+      note('E', "the standby is not waited for: it does not apply what it receives, or is not reached");
+      break;
     case Approach::Verdict::over:
       note('E', fmt::format("the standby is {} ms behind and does not come closer; nobody can write until it has "
                             "applied what it received",

@@ -43,8 +43,8 @@ class Approach(unittest.TestCase):
         finally:
             holder.kill()
             holder.wait()
-            # The server notices late that nobody is there any more.
-            for line in standby.sql("SHOW PROCESSLIST").splitlines():
+            # The server notices late that nobody is there any more, where it lives.
+            for line in standby.run("SHOW PROCESSLIST").stdout.splitlines():
                 if "SLEEP(600)" in line and "SHOW PROCESSLIST" not in line:
                     standby.sql(f"KILL {line.split()[0]}")
 
@@ -111,6 +111,23 @@ class Approach(unittest.TestCase):
                 self.assertFalse(engines[0].answer(token, "release", check=False)["ok"])
                 if servers[0].commit_delay:
                     self.wait_delay(servers[0], BEFORE_US)
+
+    def test_a_standby_that_dies_meanwhile_is_not_waited_for(self):
+        with self.loaded() as (servers, engines, load):
+            if not servers[0].commit_delay:
+                self.skipTest("this server cannot slow its commits")
+            with self.applier_held(servers[1]):
+                token = self.hand_over(engines[0])
+                self.wait_slowed(servers[0])
+                servers[1].kill()
+            engines[0].answer(token, "release")
+            engines[0].wait(lambda said: "is not waited for" in said.get("text", ""), "word of it")
+            self.wait_delay(servers[0], BEFORE_US)
+            self.assertFalse(servers[0].is_writable())
+            load.end()
+            servers[1].start()
+            engines[0].lead(solo=True, epoch=2)
+            self.assertEqual(set(), set(load.acknowledged) - servers[0].rows())
 
     def test_whoever_comes_after_a_dead_engine_sets_the_commits_back(self):
         with self.loaded() as (servers, engines, _):

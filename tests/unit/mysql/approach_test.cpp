@@ -74,10 +74,10 @@ TEST_F(Approaching, a_server_that_cannot_slow_its_commits_waits_a_second) {
 
 TEST_F(Approaching, a_standby_that_does_not_apply_is_not_waited_for) {
   applies = false;
-  EXPECT_EQ(Verdict::over, look(1000, 100, 0ms));
+  EXPECT_EQ(Verdict::lost, look(1000, 100, 0ms));
   applies = true;
   peer.is_reachable = false;
-  EXPECT_EQ(Verdict::over, look(1000, 100, 0ms));
+  EXPECT_EQ(Verdict::lost, look(1000, 100, 0ms));
 }
 
 TEST_F(Approaching, nothing_is_waited_for_where_nobody_can_write) {

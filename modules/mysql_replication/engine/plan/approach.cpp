@@ -19,7 +19,7 @@ bool is_applying(const View& standby) {
 
 Approach::Verdict Approach::look(const View& own, const View& peer, Time now) {
   if (!own.is_reachable || own.state.is_read_only) return Verdict::close;
-  if (!is_applying(peer)) return Verdict::over;
+  if (!is_applying(peer)) return Verdict::lost;
   open_.push_back({own.state.executed, now});
   const Gtids applied = peer.state.applied.joined(peer.state.executed);
   while (!open_.empty() && applied.reaches(open_.front().executed)) {

@@ -19,7 +19,8 @@ class Approach {
     wait,
     slow,   // it does not come closer by itself: commits are to be slowed; said until it is close
     close,  // or there is nothing to wait for
-    over    // it took too long, or the standby cannot be waited for
+    lost,   // the standby does not apply what it receives, or is not reached
+    over    // it took too long
   };
 
   Approach(Time begun, bool can_slow) : begun_{begun}, can_slow_{can_slow} {}

@@ -134,6 +134,11 @@ bool CopyStream::is_over() const {
   return is_over_ || is_unwanted_();
 }
 
+bool CopyStream::is_broken_off() const {
+  const std::lock_guard lock{mutex_};
+  return is_over_ && !is_complete_;
+}
+
 std::string CopyStream::why_over() const {
   const std::lock_guard lock{mutex_};
   return broken().message;

@@ -35,6 +35,8 @@ class CopyStream {
   Status feed(int to, const std::function<void(std::uint64_t)>& taken);
   /// The link has ended, or the copy is no longer wanted: what is done for it may stop.
   bool is_over() const;
+  /// The link ended before all of the copy was there.
+  bool is_broken_off() const;
   std::string why_over() const;
   /// What is needed to take it is there: the other side may begin to send.
   void begin();

@@ -183,6 +183,8 @@ Status Provisioning::copy() {
   const auto position = head->method == CopyMethod::clone  ? clone_data(place, *head, stream, progress)
                         : head->method == CopyMethod::dump ? load_dump(place, *head, stream, progress)
                                                            : unpack(stream, progress);
+  // What was being made at that moment was only ended for it, and says no more than that.
+  if (!position && stream.is_broken_off()) return Error{ErrorCode::unreachable, stream.why_over()};
   if (!position) return position.error();
   if (head->method == CopyMethod::clone) {
     if (const Status known = stream.finish(); !known) return known;

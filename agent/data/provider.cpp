@@ -64,7 +64,9 @@ void EngineProvider::Impl::listen() {
 
 void EngineProvider::Impl::hear() {
   Received received = receive_message(socket.native_handle(), message, MSG_DONTWAIT);
-  if (received.bytes == 0 || (received.bytes < 0 && errno != EAGAIN && errno != EINTR)) return lost();
+  // Of one that died with something unread the kernel says that first, once; what it had said stands behind it.
+  const bool is_passing = errno == EAGAIN || errno == EINTR || errno == ECONNRESET;
+  if (received.bytes == 0 || (received.bytes < 0 && !is_passing)) return lost();
   try {
     if (received.bytes > 0) {
       const Json said = Json::parse(message.data(), message.data() + received.bytes);

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "agent/data/succession.hpp"
 
@@ -113,6 +114,15 @@ TEST_F(Provider, passes_on_how_far_the_replica_is) {
   EXPECT_EQ(told.seen[0].problem, "");
   EXPECT_EQ(told.seen[1].lag, std::nullopt);
   EXPECT_EQ(told.seen[1].problem, "not connected");
+}
+
+TEST_F(Provider, hears_the_last_words_of_an_engine_that_died_with_something_unread) {
+  open("/bin/sh", {"sh", "-c", "dd bs=65536 count=1 <&3 >/dev/null 2>&1; " + say(R"({"is":"synced","epoch":4})")});
+  provider->lead({Token{1}, Epoch{4}, false});
+  std::this_thread::sleep_for(milliseconds{500});
+  while (told.deaths == 0 && io.run_one_for(milliseconds{1000}) > 0) {
+  }
+  EXPECT_EQ(told.synced, (std::vector<Epoch>{Epoch{4}}));
 }
 
 TEST_F(Provider, ends_an_engine_that_says_what_nobody_understands) {

@@ -17,10 +17,11 @@ WORDS, UNDERTAKINGS, USABLE_WORD, STATE_OFFSET = 8, 256, 3, 12
 
 
 class Heir(Engine):
-    def __init__(self, folder, *arguments, **options):
+    def __init__(self, folder, node, *arguments, **options):
         self.kept, self.is_solo = {}, False
-        self.death_point = os.path.join(folder, "death point")
-        super().__init__(folder, *arguments, **options)
+        # Of this node alone: what one engine does the other one does as well, a moment later.
+        self.death_point = os.path.join(folder, node, "death point")
+        super().__init__(folder, node, *arguments, **options)
 
     def enter(self, descriptor):
         super().enter(descriptor)
@@ -35,7 +36,11 @@ class Heir(Engine):
         os.rename(self.death_point + ".new", self.death_point)
 
     def receive(self):
-        text, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(16))
+        try:
+            text, ancillary, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(16))
+        except ConnectionResetError:
+            # It died with something unread. What it had said before is still to be heard.
+            return True
         numbers = array.array("i")
         for _, _, data in ancillary:
             numbers.frombytes(data[:len(data) - len(data) % numbers.itemsize])

@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -53,6 +54,8 @@ for line in sys.stdin:
         self.process.stdin.flush()
 
     def answer(self):
+        if not select.select([self.process.stdout], [], [], PATIENCE_S)[0]:
+            raise AssertionError("no answer")
         return self.process.stdout.readline().strip()
 
     def do(self, text):
@@ -173,9 +176,10 @@ class Succession(unittest.TestCase):
             # Its number is free.
             for number in range(20):
                 self.assertEqual(helper.do(f"os.close(os.open('new{number}', os.O_RDWR | os.O_CREAT))"), "None")
+            # The kernel says EIO by itself where one of the new files has got that number.
             for line in ("os.pread(file, 9, 0)", "os.fsync(file)", "os.ftruncate(file, 0)"):
-                self.assertEqual(helper.do(line), f"errno {errno.ESTALE}", line)
-            self.assertEqual(helper.do("os.close(file)"), "None")
+                self.assertIn(helper.do(line), (f"errno {errno.ESTALE}", f"errno {errno.EIO}"), line)
+            self.assertIn(helper.do("os.close(file)"), ("None", f"errno {errno.EIO}"))
 
     def test_promises_nothing_before_the_other_node_is_on_record(self):
         with pair(kind=Heir) as (one, two):

@@ -1,10 +1,11 @@
 """What a mirrored directory costs the application: the same load in turns on a plain directory of the same disk, on the
-mirrored one, and on MariaDB's own semi-synchronous replication."""
+mirrored one, on MariaDB's own semi-synchronous replication, and on a volume of GlusterFS."""
 import json
 import os
 import statistics
 import subprocess
 
+import gluster
 import report
 from database import Database, semi_synchronous
 from harness import MODULE, NODES, Lab, LabError, wait_for
@@ -21,7 +22,8 @@ FIO = (("4 KiB at random, fdatasync after each", ["--rw=randwrite", "--bs=4k", "
 HOW = """A cell is median (least..most) of the ratio to the plain directory in the turn just before. MariaDB 10.11 with
 innodb_flush_log_at_trx_commit=1, sync_binlog=1, O_DIRECT; sysbench with 8 threads on 4 tables of 50,000 rows. Both
 nodes, both databases and sysbench share the machine's processors, and the two nodes share its disk: on two machines
-the mirror has more room than here. The stream is TLS."""
+the mirror has more room than here. The stream is TLS. GlusterFS (Debian's, a volume with its own defaults) is in the
+table where glusterfs-server is installed."""
 
 
 class Mirrored:
@@ -80,21 +82,29 @@ def ratios(results, name, base="plain", part=0):
     return [pick(one[name]) / pick(one[base]) for one in results]
 
 
-def database_table(asynchronous, repetitions, seconds, with_semi_sync, say):
+def start_semi_synchronous(mirrored):
+    """Both servers of it; the first is the primary."""
+    servers = [Database(mirrored.lab, node, os.path.join(mirrored.plain_directory(node), "semi"), 3308, number)
+               for number, node in enumerate(NODES, 1)]
+    for server in servers:
+        server.start()
+    semi_synchronous(*servers, mirrored.lab.sandbox.address("node1"))
+    return servers
+
+
+def database_table(asynchronous, repetitions, seconds, with_others, say):
     rows = []
     with Mirrored(asynchronous) as mirrored:
         lab = mirrored.lab
         databases = {"plain": Database(lab, "node1", os.path.join(mirrored.plain_directory("node1"), "data"), 3307),
                      "mirrored": Database(lab, "node1", DIRECTORY, 3306)}
-        if with_semi_sync:
-            semi = [Database(lab, node, os.path.join(mirrored.plain_directory(node), "semi"), 3308, number)
-                    for number, node in enumerate(NODES, 1)]
-            databases["semi-sync"], standby = semi
-            standby.start()
+        if with_others and gluster.is_installed():
+            data = os.path.join(gluster.Volume(lab).mount(), "data")
+            databases["GlusterFS, two copies"] = Database(lab, "node1", data, 3309)
         for database in databases.values():
             database.start()
-        if with_semi_sync:
-            semi_synchronous(databases["semi-sync"], standby, lab.sandbox.address("node1"))
+        if with_others:
+            databases["semi-sync"], _ = start_semi_synchronous(mirrored)
         for database in databases.values():
             database.fill()
         for test, text in TESTS:

@@ -119,6 +119,7 @@ TEST_F(Provider, passes_on_how_far_the_replica_is) {
 TEST_F(Provider, hears_the_last_words_of_an_engine_that_died_with_something_unread) {
   open("/bin/sh", {"sh", "-c", "dd bs=65536 count=1 <&3 >/dev/null 2>&1; " + say(R"({"is":"synced","epoch":4})")});
   provider->lead({Token{1}, Epoch{4}, false});
+  // An agent that had other work meanwhile: the word and the end stand there at once.
   std::this_thread::sleep_for(milliseconds{500});
   while (told.deaths == 0 && io.run_one_for(milliseconds{1000}) > 0) {
   }

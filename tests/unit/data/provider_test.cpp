@@ -121,8 +121,7 @@ TEST_F(Provider, hears_the_last_words_of_an_engine_that_died_with_something_unre
   provider->lead({Token{1}, Epoch{4}, false});
   // An agent that had other work meanwhile: the word and the end stand there at once.
   std::this_thread::sleep_for(milliseconds{500});
-  while (told.deaths == 0 && io.run_one_for(milliseconds{1000}) > 0) {
-  }
+  for (int turns = 0; told.deaths == 0 && turns < 1000; ++turns) io.run_one_for(milliseconds{10});
   EXPECT_EQ(told.synced, (std::vector<Epoch>{Epoch{4}}));
 }
 

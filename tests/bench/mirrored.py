@@ -4,6 +4,7 @@ import json
 import os
 import statistics
 import subprocess
+import time
 
 import gluster
 import report
@@ -15,6 +16,7 @@ RFS = '<rfs async="{asynchronous}"><replicated dir="' + DIRECTORY + '" mode="rea
 TESTS = (("oltp_write_only", "write only"), ("oltp_read_write", "read and write"))
 COPY_PATIENCE_S = 120
 FIO_S = 6
+REST_IDLE, REST_LOOK_S, REST_LIMIT_S = 0.95, 0.5, 30
 KIB = 1024
 LINK_BITS_PER_S = 1e9
 FIO = (("4 KiB at random, fdatasync after each", ["--rw=randwrite", "--bs=4k", "--fdatasync=1"], "iops"),
@@ -23,7 +25,8 @@ HOW = """A cell is median (least..most) of the ratio to the plain directory in t
 innodb_flush_log_at_trx_commit=1, sync_binlog=1, O_DIRECT; sysbench with 8 threads on 4 tables of 50,000 rows. Both
 nodes, both databases and sysbench share the machine's processors, and the two nodes share its disk: on two machines
 the mirror has more room than here. The stream is TLS. GlusterFS (Debian's, a volume with its own defaults) is in the
-table where glusterfs-server is installed."""
+table where glusterfs-server is installed. Each begins when what the one before has left to do is done: the processors
+are idle for 95 % of half a second."""
 
 
 class Mirrored:
@@ -66,11 +69,33 @@ class Mirrored:
         return path
 
 
+def idle_part(seconds):
+    """Of all processors' time."""
+    def read():
+        with open("/proc/stat", encoding="ascii") as file:
+            times = [int(word) for word in file.readline().split()[1:9]]
+        return times[3] + times[4], sum(times)
+    idle, everything = read()
+    time.sleep(seconds)
+    now_idle, now_everything = read()
+    return (now_idle - idle) / max(1, now_everything - everything)
+
+
+def rest(say):
+    """What a load leaves behind, to purge here and to apply there, is not to be paid for by the next."""
+    if not wait_for(lambda: idle_part(REST_LOOK_S) >= REST_IDLE, REST_LIMIT_S):
+        say(f"the machine has not become quiet in {REST_LIMIT_S} s")
+
+
 def turns(systems, repetitions, measure, say):
     """[{system: value}], each turn with all of them, one after the other."""
     results = []
+
+    def rested(name):
+        rest(say)
+        return measure(name)
     for number in range(repetitions):
-        results.append({name: measure(name) for name in systems})
+        results.append({name: rested(name) for name in systems})
         say(f"turn {number + 1} of {repetitions}: " +
             ", ".join(f"{name} {value[0] if isinstance(value, tuple) else value:.0f}"
                       for name, value in results[-1].items()))

@@ -375,6 +375,7 @@ int Engine::run() {
         carry_out(command);
     }
     if (options_) tell_progress();
+    threads_.place();
   }
   if (options_) close();
   return 0;

@@ -9,6 +9,7 @@
 
 #include "agent/data/engine_protocol.hpp"
 #include "agent/data/filesync/engine/engine_lock.hpp"
+#include "agent/data/filesync/engine/own_threads.hpp"
 #include "agent/data/filesync/fuse/volume.hpp"
 #include "agent/data/filesync/replica/follower.hpp"
 #include "agent/data/filesync/store/descriptor_limit.hpp"
@@ -95,6 +96,7 @@ class Engine {
   data::Json verification() const;
 
   int socket_;
+  OwnThreads threads_;
   // Of the files that the kernel knows; outlives the volumes and the leader, which remembers some of them.
   DescriptorCache descriptors_{cached_descriptors_max()};
   std::optional<data::EngineOptions> options_;

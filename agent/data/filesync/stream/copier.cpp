@@ -26,12 +26,15 @@ std::string failure(const std::string& what, int code) {
 }  // namespace
 
 std::string Copier::run(const std::function<const Marks*()>& begin) {
+  look_around();
   {
     const auto alone = leader_.gate.alone();
+    leader_.watch(nullptr);
     marks_ = begin();
     if (marks_ == nullptr) return "this node may not copy now";
     if (std::string problem = send_tree(); !problem.empty()) return problem;
   }
+  survey_.reset();
   if (!wait_adopted()) return {};
   sum_up();
   if (std::string problem = copy_contents(); !problem.empty()) return problem;
@@ -61,13 +64,19 @@ std::string Copier::send_tree() {
 }
 
 std::string Copier::send_volume(VolumeNumber number, bool is_known) {
-  const int root = leader_.directories_[number].root;
-  struct stat of {};
-  if (::fstat(root, &of) != 0) return failure("cannot read the directory", errno);
-  volume_ = number;
-  device_ = of.st_dev;
-  root_inode_ = of.st_ino;
-  return send_entry(FileId{}, root, "", is_known);
+  TreeReader reader{leader_.directories_[number], number};
+  std::string problem;
+  const auto root = reader.read(FileId{}, leader_.directories_[number].root, "", problem);
+  return root ? send_entry(reader, FileId{}, *root, "", is_known) : problem;
+}
+
+void Copier::look_around() {
+  survey_.emplace(leader_.directories_);
+  leader_.watch(&*survey_);
+  survey_->look([this] {
+    const std::lock_guard lock{mutex_};
+    return is_abandoned_;
+  });
 }
 
 bool Copier::wait_adopted() {
@@ -113,47 +122,51 @@ void Copier::sum_up() {
   leader_.progress_.bytes_all = bytes;
 }
 
-std::string Copier::send_entry(FileId folder, int node, const std::string& path, bool is_certain) {
-  const std::string name = path.substr(path.rfind('/') + 1);
-  struct stat of {};
-  if (const int error = backing::stat_of(node, of); error != 0) return failure("cannot read " + path, error);
-  if (of.st_dev != device_) {
-    return fmt::format(
-        "another file system is mounted on \"{}\" inside the replicated directory: it cannot be "
-        "mirrored; unmount it",
-        path);
-  }
-  if (leader_.directories_[volume_].exclusion->excludes(path, S_ISDIR(of.st_mode))) return {};
-  ManifestEntry entry;
-  entry.folder = folder;
-  if (of.st_ino > inode_max) return path + " has an inode number of more than 56 bits and cannot be mirrored";
-  entry.file = of.st_ino == root_inode_ ? root_of(volume_) : file_of(volume_, of.st_ino);
-  entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
-  entry.size = static_cast<std::uint64_t>(of.st_size);
-  if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
-  if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
-  const Packer packed = pack(entry);
-  if (packed.bytes().size() > payload_bytes_max) return "the extended attributes of " + path + " are too large";
+std::string Copier::send_entry(TreeReader& reader, FileId folder, const FoundEntry& entry, const std::string& path,
+                               bool is_certain) {
   const bool is_new = places_.emplace(entry.file, items_.size()).second;
-  is_certain = is_certain && is_new && !marks_->has(Slot{folder, slot_name(name)});
-  leader_.append({.op = Op::manifest_entry, .flags = std::uint16_t{is_certain}}, packed.bytes(), false);
+  is_certain = is_certain && is_new && !marks_->has(Slot{folder, slot_name(entry.name)});
+  leader_.append({.op = Op::manifest_entry, .flags = std::uint16_t{is_certain}}, entry.packed, false);
   if (!is_new) return {};  // another name of a file that was sent
-  const auto handle = handle_of(node);
-  if (!handle) return failure("the file system of the directory has no file handles and cannot be mirrored", errno);
-  items_.push_back({entry.file, *handle, of.st_mode, entry.size, is_certain});
-  return S_ISDIR(of.st_mode) ? send_folder(entry.file, node, path, is_certain) : std::string{};
+  items_.push_back({entry.file, entry.handle, entry.mode, entry.size, is_certain});
+  return S_ISDIR(entry.mode) ? send_folder(reader, entry, path, is_certain) : std::string{};
 }
 
-std::string Copier::send_folder(FileId folder, int node, const std::string& path, bool is_certain) {
+std::string Copier::send_folder(TreeReader& reader, const FoundEntry& folder, const std::string& path,
+                                bool is_certain) {
+  const auto inside = [&path](const std::string& name) { return path.empty() ? name : path + "/" + name; };
+  if (const auto* known = survey_->names_in(folder.file)) {
+    for (const FoundEntry& entry : *known) {
+      std::string problem = survey_->has_changed(entry.file)
+                                ? send_node(reader, folder.file, open_entry(entry), inside(entry.name), is_certain)
+                                : send_entry(reader, folder.file, entry, inside(entry.name), is_certain);
+      if (!problem.empty()) return problem;
+    }
+    return {};
+  }
+  const platform::Fd node = open_entry(folder);
+  if (!node) return failure("cannot open " + path, errno);
   std::vector<std::string> names;
-  if (const int error = backing::names_in(node, names); error != 0) return failure("cannot read a folder", error);
+  if (const int error = backing::names_in(node.number(), names); error != 0)
+    return failure("cannot read a folder", error);
   for (const std::string& name : names) {
-    const std::string inside = path.empty() ? name : path + "/" + name;
-    const platform::Fd inner = backing::open_node(node, name);
-    if (!inner) return failure("cannot open " + inside, errno);
-    if (std::string problem = send_entry(folder, inner.number(), inside, is_certain); !problem.empty()) return problem;
+    std::string problem =
+        send_node(reader, folder.file, backing::open_node(node.number(), name), inside(name), is_certain);
+    if (!problem.empty()) return problem;
   }
   return {};
+}
+
+std::string Copier::send_node(TreeReader& reader, FileId folder, const platform::Fd& node, const std::string& path,
+                              bool is_certain) {
+  if (!node) return failure("cannot open " + path, errno);
+  std::string problem;
+  const auto entry = reader.read(folder, node.number(), path, problem);
+  return entry ? send_entry(reader, folder, *entry, path, is_certain) : problem;
+}
+
+platform::Fd Copier::open_entry(const FoundEntry& entry) const {
+  return open_handle(root_of_file(entry.file), entry.handle, O_PATH | O_NOFOLLOW);
 }
 
 std::string Copier::copy_contents() {

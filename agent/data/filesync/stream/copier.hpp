@@ -1,5 +1,6 @@
 #pragma once
-// Copier: brings the replica to what is here while the application goes on writing. First the tree, at one moment;
+// Copier: brings the replica to what is here while the application goes on writing. First the tree, as it is at one
+// moment, for which the application waits no longer than its changes take that came while it was looked at (Survey);
 // then contents: blocks that are known to differ as they are, where it is not known by hashes, of which only those that
 // differ travel. A block is read and sent under the lock of its file, so a later write follows it in the stream and
 // wins.
@@ -13,12 +14,16 @@
 #include "agent/data/filesync/stream/leader.hpp"
 #include "agent/data/filesync/stream/rate_limit.hpp"
 #include "agent/data/filesync/stream/read_ahead.hpp"
+#include "agent/data/filesync/stream/survey.hpp"
 
 namespace clusteragent::filesync {
 
 class Copier {
  public:
   explicit Copier(Leader& leader) : leader_{leader}, limit_{leader.options_.copy_bytes_per_second} {}
+  ~Copier() { leader_.watch(nullptr); }
+  Copier(const Copier&) = delete;
+  Copier& operator=(const Copier&) = delete;
 
   /// `begin` starts the stream, while nobody changes anything, and says what is to be copied. Returns once the copy is
   /// sent and the connection over, or earlier with a text for the operator: the connection cannot go on.
@@ -46,8 +51,14 @@ class Copier {
   std::string send_tree();
   std::string send_volume(VolumeNumber number, bool is_known);
   int root_of_file(FileId file) const { return leader_.directories_[volume_of(file)].root; }
-  std::string send_entry(FileId folder, int node, const std::string& path, bool is_certain);
-  std::string send_folder(FileId folder, int node, const std::string& path, bool is_certain);
+  /// What can be known of the tree while the application goes on.
+  void look_around();
+  std::string send_node(TreeReader& reader, FileId folder, const platform::Fd& node, const std::string& path,
+                        bool is_certain);
+  std::string send_entry(TreeReader& reader, FileId folder, const FoundEntry& entry, const std::string& path,
+                         bool is_certain);
+  std::string send_folder(TreeReader& reader, const FoundEntry& folder, const std::string& path, bool is_certain);
+  platform::Fd open_entry(const FoundEntry& entry) const;
   /// False: abandoned.
   bool wait_adopted();
   std::vector<Span> spans_of(const Item& item) const;
@@ -70,9 +81,7 @@ class Copier {
   Leader& leader_;
   RateLimit limit_;
   const Marks* marks_ = nullptr;  // the Leader's, unchanged while this copies
-  VolumeNumber volume_ = 0;       // that of the tree which is being sent
-  dev_t device_ = 0;
-  ino_t root_inode_ = 0;
+  std::optional<Survey> survey_;  // until the tree is sent
   std::vector<std::byte> buffer_;
   std::uint64_t passed_ = 0;  // of the spans of all items
   int error_ = 0;             // of reading what was to be sent

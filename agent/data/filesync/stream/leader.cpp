@@ -9,6 +9,7 @@
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/copier.hpp"
 #include "agent/data/filesync/stream/retry_pause.hpp"
+#include "agent/data/filesync/stream/survey.hpp"
 #include "agent/data/filesync/stream/verifier.hpp"
 #include "agent/platform/clock.hpp"
 
@@ -63,6 +64,12 @@ void Leader::doubt(FileId file) {
   if (options_.journal) options_.journal->keep(file);
   const std::lock_guard lock{mutex_};
   regions_.doubt(file);
+  if (survey_ != nullptr) survey_->saw(file);
+}
+
+void Leader::watch(Survey* survey) {
+  const std::lock_guard lock{mutex_};
+  survey_ = survey;
 }
 
 void Leader::append(Head head, std::span<const std::byte> payload, bool is_change) {
@@ -72,6 +79,7 @@ void Leader::append(Head head, std::span<const std::byte> payload, bool is_chang
   if (to) to->wait_for_room();
   const std::lock_guard lock{mutex_};
   if (is_change) regions_.mark(head, payload);
+  if (is_change && survey_ != nullptr) survey_->saw(head, payload);
   if (options_.journal && head.op == Op::create) options_.journal->made(head.file);
   if (!to) return;
   if (!ledger_.is_streaming() || channel_ != to) return;
@@ -116,37 +124,6 @@ void Leader::give_up() {
     left = ledger_.abandon();
   }
   for (const Waiter& waiter : left) events_.answer(waiter, EIO);
-}
-
-void Leader::touched(const NodeRef& node) {
-  if (!node || node->is_local || node->has_new_times) return;
-  const std::lock_guard lock{mutex_};
-  // A copy takes them along; to remember them until then would keep removed files on the disk.
-  if (!ledger_.is_streaming() || node->has_new_times.exchange(true)) return;
-  touched_.push_back(node);
-}
-
-void Leader::tell_times_of(const NodeRef& node) {
-  const auto shared = gate.shared();
-  const std::lock_guard file{locks.of(node->id)};
-  node->has_new_times = false;
-  const OpenNode opened{node};
-  struct stat of {};
-  if (!opened || backing::stat_of(opened.path(), of) != 0 || of.st_nlink == 0) return;
-  AttributeChange change;
-  change.times = Times{of.st_atim, of.st_mtim};
-  const Packer packed = pack(change);
-  record({.op = Op::attributes, .file = node->id}, packed.bytes());
-}
-
-void Leader::tell_times() {
-  std::vector<NodeRef> touched;
-  {
-    const std::lock_guard lock{mutex_};
-    touched.swap(touched_);
-  }
-  for (const NodeRef& node : touched) tell_times_of(node);
-  flush();
 }
 
 void Leader::set_channel(ChannelOptions channel) {

@@ -18,6 +18,7 @@
 
 namespace clusteragent::filesync {
 
+class Survey;
 class Verifier;
 
 struct LeaderOptions {
@@ -100,6 +101,8 @@ class Leader : public Stream {
   /// What is to be copied; null: not now.
   const Marks* begin_copy(const std::shared_ptr<Channel>& channel, const Standing& replica);
   void end_copy();
+  /// Is told what is done from now on; null: nobody.
+  void watch(Survey* survey);
   void checkpoint();
   bool write_to_disk() const;
   void drop_entries();
@@ -128,6 +131,7 @@ class Leader : public Stream {
   std::condition_variable changed_;
   Ledger ledger_;
   Regions regions_;
+  Survey* survey_ = nullptr;
   std::uint64_t asked_generation_ = 0;    // of the journal, at the last checkpoint
   std::uint64_t durable_generation_ = 0;  // before it, all is on the replica's disk
   std::uint64_t synced_generation_ = 0;   // on this one

@@ -143,6 +143,8 @@ RfsConfig build_rfs(const Section& rfs) {
   out.send_timeout = rfs["sendtimeout"].duration();
   out.resync_timeout = rfs["reitimeout"].duration();
   out.connections = count_of(rfs["nbremconn"]);
+  out.check_limit = std::max<Duration>(std::chrono::seconds{1}, rfs["checktime"].duration());
+  out.check_pause = rfs["checkintv"].duration();
   out.sync_delta = rfs["syncdelta"].duration();
   out.sync_at = rfs["syncat"].text;
   out.salvage_bytes_max = static_cast<std::uint64_t>(rfs["salvage"].number) * 1'000'000;

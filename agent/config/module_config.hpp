@@ -113,6 +113,8 @@ struct RfsConfig {
   Duration send_timeout{};
   Duration resync_timeout{};
   std::uint32_t connections = 0;
+  Duration check_limit{};
+  Duration check_pause{};
   Duration sync_delta{};
   std::string sync_at;                            // empty: all the time
   std::uint64_t salvage_bytes_max = 0;            // 0: nothing is kept

@@ -277,10 +277,13 @@ constexpr std::array of_failover{
                  .standing = ignored, .note = "blocks are compared in every case; an interrupted copy begins anew",
                  .description = "How a resynchronisation by zones works; 0: not."},
     AttributeRow{.element = "rfs", .name = "checktime", .type = Type::duration, .fallback = "220000", .unit = "ms",
-                 .minimum = 1, .maximum = 86'400'000, .standing = stored,
-                 .description = "Limit of the null request to the local file system."},
+                 .minimum = 1, .maximum = 86'400'000,
+                 .description = "So long a null request to the mirrored directories, or a request of the application "
+                                "that the disk does not answer, may take; afterwards the replication engine is ended, "
+                                "and another takes its place or the module is restarted. Less than a second counts as "
+                                "one."},
     AttributeRow{.element = "rfs", .name = "checkintv", .type = Type::duration, .fallback = "120", .unit = "s",
-                 .minimum = 1, .maximum = script_limit_max_s, .standing = stored,
+                 .minimum = 1, .maximum = script_limit_max_s,
                  .description = "Pause between null requests."},
     AttributeRow{.element = "rfs", .name = "nfsbox_options", .type = Type::choice, .fallback = "cross",
                  .allowed = "cross|nocross", .standing = ignored, .note = "it belongs to Windows",

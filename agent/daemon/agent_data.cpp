@@ -79,7 +79,10 @@ Result<data::EngineProgram> Agent::filesync_program() const {
     options.own_addresses.push_back(local->text());
     options.peer_addresses.push_back(peer->text());
   }
-  return data::filesync_program(options, agent_binary_);
+  data::EngineProgram program = data::filesync_program(options, agent_binary_);
+  program.check_pause = rfs.check_pause;
+  program.check_limit = rfs.check_limit;
+  return program;
 }
 
 Result<data::EngineProgram> Agent::mysql_program() const {

@@ -20,6 +20,8 @@ struct EngineProgram {
   Json configuration;                  // its first message
   std::string without;                 // what it means that the engine is gone, for the log
   Json progress_without;               // what `status` shows meanwhile
+  Duration check_pause{};              // so often it is asked whether it answers; 0: never
+  Duration check_limit{};              // afterwards it hangs
 };
 
 EngineProgram filesync_program(const EngineOptions& options, const std::string& agent_binary);

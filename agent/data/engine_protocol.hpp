@@ -2,11 +2,11 @@
 // What the agent and its engine say to each other over their socket pair (SOCK_SEQPACKET, a JSON object a message).
 // Both come from one build, so there is one version. Values; any thread.
 //
-// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release, verify; hold (once for each
-// that was kept) and take_over, in place of lead. To the agent: finished (answers lead, follow, release, verify and
-// take_over by their token), synced, behind, note, alarm (of MySQL: raised, id, text), replica (of MySQL, on a
-// standby every second: lag_ms where it is known, problem where it does not follow), progress; keep (descriptors
-// beside it, which are the next engine's should this one die), drop, drop_all.
+// To the engine: configure (once, first), keys, lead, follow, allow_solo, give_up, release, verify, check; hold (once
+// for each that was kept) and take_over, in place of lead. To the agent: finished (answers lead, follow, release,
+// verify, check and take_over by their token), synced, behind, note, alarm (of MySQL: raised, id, text), replica (of
+// MySQL, on a standby every second: lag_ms where it is known, problem where it does not follow), progress; keep
+// (descriptors beside it, which are the next engine's should this one die), drop, drop_all.
 #include <nlohmann/json.hpp>
 
 #include <cstdint>

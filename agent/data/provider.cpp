@@ -210,6 +210,7 @@ void EngineProvider::Impl::close() {
   respawn.cancel();
   complaint.cancel();
   take_over_end.cancel();
+  check.cancel();
   boost::system::error_code ignored;
   socket.close(ignored);
   succession.drop_all();
@@ -225,6 +226,7 @@ Result<std::unique_ptr<EngineProvider>> EngineProvider::open(asio::io_context& i
                                                              core::EventSink sink) {
   auto impl = std::make_shared<Impl>(io, std::move(program), std::move(sink));
   if (const Status started = impl->start(); !started) return started.error();
+  impl->check_later();
   return std::unique_ptr<EngineProvider>{new EngineProvider{std::move(impl)}};
 }
 

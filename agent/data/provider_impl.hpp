@@ -1,6 +1,6 @@
 #pragma once
-// The state and the handlers of EngineProvider, in two files: provider.cpp, and provider_succession.cpp for an engine
-// that takes a dead one's place. For those two alone.
+// The state and the handlers of EngineProvider, in three files: provider.cpp, provider_check.cpp for an engine that
+// hangs, and provider_succession.cpp for one that takes a dead one's place. For those three alone.
 //
 // Threads: the decision thread's io_context. Ownership: shared with the handlers on it, which may still come after the
 // provider went.
@@ -34,7 +34,8 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
         socket{context},
         respawn{context},
         complaint{context},
-        take_over_end{context} {}
+        take_over_end{context},
+        check{context} {}
 
   Status start();
   void listen();
@@ -54,6 +55,11 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
   void took_over(const Status& done);
   void finish(Token token, bool is_success, const std::string& detail, bool is_untouched = false);
   void close();
+  // provider_check.cpp
+  void check_later();
+  void check_now();
+  void wait_for_check(std::uint64_t number, bool is_grace);
+  void hangs(const std::string& how);
 
   EngineProgram program;
   core::EventSink sink;
@@ -62,6 +68,7 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
   boost::asio::steady_timer respawn;
   boost::asio::steady_timer complaint;
   boost::asio::steady_timer take_over_end;
+  boost::asio::steady_timer check;
   Succession succession;
   Json told_succession;  // for `status`; null: none
   std::optional<Token> asked_to_lead;

@@ -43,6 +43,18 @@ class Mirror:
     def reported_death(self, node):
         return "replication engine was ended by signal 9" in self.lab.agent_log(node)
 
+    def start_writer(self, node):
+        """Says each number that it has a promise for."""
+        return subprocess.Popen(
+            ["nsenter", "-t", str(self.lab.sandbox.running(node)["pid"]), "-a", "python3", "-c",
+             "import os, time\n"
+             f"file = os.open('{DIRECTORY}/file', os.O_CREAT | os.O_APPEND | os.O_WRONLY)\n"
+             "for number in range(1000000):\n"
+             "    os.write(file, b'%d\\n' % number)\n"
+             "    os.fsync(file)\n"
+             "    print(number, flush=True)\n"
+             "    time.sleep(0.01)\n"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
     def start(self, **options):
         self.lab.write_module(**{"rfs": RFS, **options})
         self.lab.start_agents()
@@ -161,15 +173,7 @@ class MirroredDirectory(unittest.TestCase):
         with Lab(on_disk=True) as lab:
             mirror = Mirror(lab)
             mirror.start()
-            writer = subprocess.Popen(
-                ["nsenter", "-t", str(lab.sandbox.running("node1")["pid"]), "-a", "python3", "-c",
-                 "import os, time\n"
-                 f"file = os.open('{DIRECTORY}/file', os.O_CREAT | os.O_APPEND | os.O_WRONLY)\n"
-                 "for number in range(1000000):\n"
-                 "    os.write(file, b'%d\\n' % number)\n"
-                 "    os.fsync(file)\n"
-                 "    print(number, flush=True)\n"
-                 "    time.sleep(0.01)\n"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            writer = mirror.start_writer("node1")
             self.addCleanup(writer.wait)
             self.addCleanup(writer.kill)
             for _ in range(20):

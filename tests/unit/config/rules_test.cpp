@@ -158,6 +158,8 @@ TEST_F(Rules, replication_is_typed_now) {
   EXPECT_EQ(module_->rfs->acknowledge, SecondaryAck::on_disk);
   EXPECT_EQ(module_->rfs->resync_kilobytes_per_second_max, 20000);
   EXPECT_EQ(module_->rfs->sync_delta, std::chrono::minutes{5});
+  EXPECT_EQ(module_->rfs->check_limit, std::chrono::minutes{3});
+  EXPECT_EQ(module_->rfs->check_pause, std::chrono::minutes{2});
   EXPECT_EQ(module_->rfs->flow_lan, "private");
   const ReplicatedConfig& directory = module_->rfs->directories[0];
   EXPECT_EQ(directory.must_exist, std::vector<std::string>{"mounted"});

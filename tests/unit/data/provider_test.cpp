@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +50,8 @@ class Provider : public testing::Test {
     program.component = "stub";
     program.configuration = {{"do", "configure"}, {"module", "m"}};
     program.progress_without = {{"state", "gone"}};
+    program.check_pause = check_pause;
+    program.check_limit = milliseconds{300};
     auto opened = EngineProvider::open(io, std::move(program), [this](const core::Event& event) { told(event); });
     ASSERT_TRUE(opened);
     provider = std::move(*opened);
@@ -62,9 +65,54 @@ class Provider : public testing::Test {
   static std::string say(const std::string& json) { return "printf %s '" + json + "' >&3; "; }
 
   Told told;
+  milliseconds check_pause{};
   boost::asio::io_context io;
   std::unique_ptr<EngineProvider> provider;
 };
+
+/// Answers nothing until the agent is gone.
+constexpr const char* listens = "exec dd of=/dev/null bs=65536 <&3 2>/dev/null; ";
+constexpr const char* reads = "dd bs=65536 count=1 <&3 >/dev/null 2>&1; ";
+
+TEST_F(Provider, ends_an_engine_that_does_not_answer_whether_it_hangs) {
+  check_pause = milliseconds{100};
+  open_script(say(R"({"is":"finished","token":1,"ok":true,"detail":""})") + listens);
+  provider->follow({Token{1}, Epoch{2}, Epoch{}});
+  io.run_for(milliseconds{1200});
+  EXPECT_EQ(told.deaths, 0) << "an agent that stood still hears what came meanwhile first";
+  io.run_for(milliseconds{900});
+  EXPECT_EQ(told.deaths, 1);
+}
+
+TEST_F(Provider, ends_an_engine_that_says_that_its_disk_hangs) {
+  check_pause = milliseconds{100};
+  open_script(say(R"({"is":"finished","token":1,"ok":true,"detail":""})") + reads +
+              say(R"({"is":"finished","token":9223372036854775808,"ok":false,"detail":"it hangs"})") + listens);
+  provider->follow({Token{1}, Epoch{2}, Epoch{}});
+  io.run_for(milliseconds{900});
+  EXPECT_EQ(told.deaths, 1);
+}
+
+TEST_F(Provider, leaves_an_engine_alone_that_answers) {
+  check_pause = milliseconds{100};
+  std::string answers = say(R"({"is":"finished","token":1,"ok":true,"detail":""})");
+  for (const char* token : {"9223372036854775808", "9223372036854775809", "9223372036854775810"})
+    answers += reads + say(fmt::format(R"({{"is":"finished","token":{},"ok":true,"detail":""}})", token));
+  open_script(answers + listens);
+  provider->follow({Token{1}, Epoch{2}, Epoch{}});
+  io.run_for(milliseconds{1500});
+  EXPECT_EQ(told.deaths, 0);
+  io.run_for(milliseconds{1500});
+  EXPECT_GE(told.deaths, 1) << "the fourth question";
+}
+
+TEST_F(Provider, gives_an_engine_time_for_what_it_was_told_to_do) {
+  check_pause = milliseconds{100};
+  open_script(listens);
+  provider->follow({Token{1}, Epoch{2}, Epoch{}});
+  io.run_for(milliseconds{2500});
+  EXPECT_EQ(told.deaths, 0);
+}
 
 TEST_F(Provider, says_again_that_its_engine_died_until_the_data_is_let_go_of) {
   open("/bin/false");

@@ -309,6 +309,7 @@ void Engine::carry_out(const Json& command) {
     if (leader_) leader_->allow_solo();
     return;
   }
+  if (what == "check") return check(command.at("token"), Duration{command.at("limit_ns").get<std::int64_t>()});
   if (what == "give_up") {
     if (leader_) leader_->give_up();
     return;
@@ -378,6 +379,7 @@ int Engine::run() {
     threads_.place();
   }
   if (options_) close();
+  if (checking_.joinable()) checking_.join();
   return 0;
 }
 

@@ -47,6 +47,9 @@ class Engine {
   void tell_progress();
   data::Json progress();
   void answer(const Waiter& waiter, int error);
+  // engine_check.cpp
+  /// Answers later, from another thread, or not at all.
+  void check(std::uint64_t token, Duration limit);
   // engine_history.cpp
   std::string identity() const;
   /// Before the first change: names the history that this copy will have, and what is not certain in it.
@@ -97,6 +100,8 @@ class Engine {
 
   int socket_;
   OwnThreads threads_;
+  std::thread checking_;
+  std::atomic<bool> is_checking_ = false;
   // Of the files that the kernel knows; outlives the volumes and the leader, which remembers some of them.
   DescriptorCache descriptors_{cached_descriptors_max()};
   std::optional<data::EngineOptions> options_;

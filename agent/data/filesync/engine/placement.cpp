@@ -13,7 +13,7 @@ constexpr double little = 0.50;
 // Somebody who cannot be moved away has the processor: threads wait for it, it is full, and the others are not.
 constexpr double long_wait = 0.30;
 constexpr double full = 0.05;
-constexpr double room = 0.30;
+constexpr double room = 0.15;
 // Two looks so far apart had no work between them: what the processors did meanwhile says nothing about it.
 constexpr Duration looks_apart = 3 * Placement::look_pause;
 // Fewer say nothing about where the disk and the network end.

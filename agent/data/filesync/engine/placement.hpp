@@ -49,7 +49,7 @@ class Placement {
   static constexpr Duration look_pause = std::chrono::seconds{1};
   static constexpr Duration count_pause = std::chrono::seconds{10};
   /// After one processor had no room.
-  static constexpr Duration apart_for = std::chrono::seconds{60};
+  static constexpr Duration apart_for = std::chrono::seconds{20};
 
  private:
   std::uint64_t recent(std::size_t processor) const;

@@ -21,7 +21,6 @@
 namespace clusteragent::filesync::fuse {
 namespace {
 
-constexpr unsigned workers_count = 6;
 constexpr std::size_t page_bytes = 4096;
 constexpr const char* file_system_type = "fuse.clusteragent";
 // Newer than the header of Debian 12 (kernel 6.6): mmap of files that are opened without the page cache.
@@ -32,6 +31,13 @@ constexpr int notify_resend = 7;
 // A worker that waits for the kernel is woken by it to see that the end has come; sent again until it has seen it.
 constexpr int wake_signal = SIGUSR1;
 constexpr std::chrono::milliseconds wake_pause{2};
+
+/// Good for seconds, and cheaper than the clock that is good for less.
+std::int64_t now_coarsely() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}).count();
+}
 
 bool let_signal_interrupt() {
   struct sigaction action {};
@@ -121,7 +127,8 @@ void Session::start() {
   static const bool is_interruptible = let_signal_interrupt();
   CLUSTERAGENT_ASSERT(is_interruptible);
   running_ = workers_count;
-  for (unsigned count = 0; count < workers_count; ++count) workers_.emplace_back([this] { serve(); });
+  for (unsigned count = 0; count < workers_count; ++count)
+    workers_.emplace_back([this, count] { serve(taken_at_[count]); });
 }
 
 Session::~Session() {
@@ -149,7 +156,7 @@ bool Session::is_in_place() const {
   return there.type == file_system_type && there.source == source_;
 }
 
-bool Session::take_request(std::byte* buffer, std::size_t bytes) {
+bool Session::take_request(std::byte* buffer, std::size_t bytes, std::atomic<std::int64_t>& taken_at) {
   const ssize_t size = ::read(device_.number(), buffer, bytes);
   if (size < 0) return errno == EINTR || errno == EAGAIN || errno == ENOENT;
   if (static_cast<std::size_t>(size) < sizeof(fuse_in_header)) return true;
@@ -160,13 +167,24 @@ bool Session::take_request(std::byte* buffer, std::size_t bytes) {
     begin(head, request.as<fuse_init_in>());
     return true;
   }
+  taken_at = now_coarsely();
   if (const int error = handler_.handle(*this, request); error != 0) reply_error(head.unique, error);
+  taken_at = 0;
   return true;
 }
 
-void Session::serve() {
+Duration Session::longest_under_way() const {
+  std::int64_t first = 0;
+  for (const auto& each : taken_at_) {
+    const std::int64_t at = each;
+    if (at != 0 && (first == 0 || at < first)) first = at;
+  }
+  return first == 0 ? Duration::zero() : Duration{now_coarsely() - first};
+}
+
+void Session::serve(std::atomic<std::int64_t>& taken_at) {
   const Buffer buffer;
-  while (!is_over_ && take_request(buffer.begin(), Buffer::bytes)) {
+  while (!is_over_ && take_request(buffer.begin(), Buffer::bytes, taken_at)) {
   }
   running_--;
 }

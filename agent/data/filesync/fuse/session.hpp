@@ -9,6 +9,7 @@
 // Threads: replies from any, also after the end, when they go nowhere; a request is answered exactly once.
 #include <linux/fuse.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "agent/base/result.hpp"
+#include "agent/base/time.hpp"
 #include "agent/platform/fd.hpp"
 
 namespace clusteragent::filesync::fuse {
@@ -48,6 +50,8 @@ inline bool is_sent_again(const fuse_in_header& head) {
 inline std::uint64_t number_of(const fuse_in_header& head) {
   return head.unique & ~resend_mark;
 }
+
+inline constexpr unsigned workers_count = 6;
 
 class Session;
 
@@ -92,6 +96,8 @@ class Session {
   }
   void reply_empty(std::uint64_t request) { reply(request, {}); }
   void reply_error(std::uint64_t request, int error);
+  /// How long the oldest of the requests takes that are being done; one that waits for the other node is not.
+  Duration longest_under_way() const;
 
  private:
   Session(std::string directory, std::string source, platform::Fd device, Handler& handler, bool has_acl)
@@ -100,8 +106,8 @@ class Session {
         device_{std::move(device)},
         handler_{handler},
         has_acl_{has_acl} {}
-  void serve();
-  bool take_request(std::byte* buffer, std::size_t bytes);
+  void serve(std::atomic<std::int64_t>& taken_at);
+  bool take_request(std::byte* buffer, std::size_t bytes, std::atomic<std::int64_t>& taken_at);
   void begin(const fuse_in_header& head, const fuse_init_in& offered);
 
   const std::string directory_;
@@ -112,6 +118,7 @@ class Session {
   const bool has_acl_;
   std::atomic<bool> is_over_ = false;
   std::atomic<unsigned> running_ = 0;
+  std::array<std::atomic<std::int64_t>, workers_count> taken_at_{};  // by each worker, ns; 0: it waits for a request
   std::vector<std::thread> workers_;
 };
 

@@ -55,7 +55,9 @@ void EngineProvider::Impl::hangs(const std::string& how) {
   check.async_wait([self = shared_from_this(), hung = process](const boost::system::error_code& error) {
     if (error || self->is_closed) return;
     if (self->process == hung && self->socket.is_open()) {
-      log::critical(self->program.component, "the kernel does not let the hanging engine go: its disk does not answer");
+      log::critical(self->program.component,
+                    "the hanging engine does not end: the disk of this node does not answer (dmesg may say why); "
+                    "this node can serve again when the disk answers, or after a reboot");
       // The next one could not begin before it is gone.
       self->succession.set_leading(std::nullopt);
       self->lost();

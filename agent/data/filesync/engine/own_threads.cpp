@@ -28,8 +28,9 @@ Duration time_on_processors() {
 template <class Action>
 void for_each_thread(Action action) {
   std::error_code error;
-  for (const auto& each : std::filesystem::directory_iterator{own_threads, error})
-    action(static_cast<pid_t>(std::stoi(each.path().filename())));
+  std::filesystem::directory_iterator each{own_threads, error};
+  for (; !error && each != std::filesystem::directory_iterator{}; each.increment(error))
+    action(static_cast<pid_t>(std::stoi(each->path().filename())));
 }
 
 std::string whole_text(const char* path) {

@@ -16,6 +16,16 @@ std::string failure(const std::string& what, int code) {
 
 }  // namespace
 
+ManifestEntry entry_of(int node, FileId file, const std::string& name, const struct stat& of) {
+  ManifestEntry entry;
+  entry.file = file;
+  entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
+  entry.size = static_cast<std::uint64_t>(of.st_size);
+  if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
+  if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
+  return entry;
+}
+
 std::string TreeReader::find_root() {
   if (root_inode_ != 0) return {};
   struct stat of {};
@@ -44,13 +54,9 @@ std::optional<FoundEntry> TreeReader::read(FileId folder, int node, const std::s
     problem = path + " has an inode number of more than 56 bits and cannot be mirrored";
     return std::nullopt;
   }
-  ManifestEntry entry;
+  const FileId file = of.st_ino == root_inode_ ? root_of(number_) : file_of(number_, of.st_ino);
+  ManifestEntry entry = entry_of(node, file, path.substr(path.rfind('/') + 1), of);
   entry.folder = folder;
-  entry.file = of.st_ino == root_inode_ ? root_of(number_) : file_of(number_, of.st_ino);
-  entry.made = {path.substr(path.rfind('/') + 1), of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
-  entry.size = static_cast<std::uint64_t>(of.st_size);
-  if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
-  if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
   Packer packed = pack(entry);
   const auto handle = handle_of(node);
   if (!handle) problem = failure("the file system of the directory has no file handles and cannot be mirrored", errno);

@@ -6,6 +6,8 @@
 //
 // Threads: look() by one; saw() by any, one at a time (the caller's lock); the questions when nobody calls either any
 // more. Errors: what could not be looked at is not known, and who asks looks for himself.
+#include <sys/stat.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,6 +20,9 @@
 #include "agent/data/filesync/wire/payload.hpp"
 
 namespace clusteragent::filesync {
+
+/// What is to be said of a file, but for its folder.
+ManifestEntry entry_of(int node, FileId file, const std::string& name, const struct stat& of);
 
 /// A name in a folder, and all that the manifest says of its file.
 struct FoundEntry {

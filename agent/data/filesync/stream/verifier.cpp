@@ -10,6 +10,7 @@
 
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
+#include "agent/data/filesync/stream/survey.hpp"
 #include "agent/data/filesync/stream/verify_bounds.hpp"
 #include "agent/platform/clock.hpp"
 

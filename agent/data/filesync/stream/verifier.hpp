@@ -86,7 +86,6 @@ class Verifier {
   /// A repair has changed the replica's. Under the lock of what was repaired.
   void send_times(FileId file, int node);
   void differs(Difference found);
-  static ManifestEntry entry_of(int node, FileId file, const std::string& name, const struct stat& of);
   int root() const { return directories_[volume_].root; }
   FileId id_of(ino_t inode) const { return inode == root_inode_ ? root_of(volume_) : file_of(volume_, inode); }
 

@@ -4,20 +4,11 @@
 
 #include "agent/data/filesync/store/backing.hpp"
 #include "agent/data/filesync/stream/leader.hpp"
+#include "agent/data/filesync/stream/survey.hpp"
 #include "agent/data/filesync/stream/verifier.hpp"
 #include "agent/data/filesync/stream/verify_bounds.hpp"
 
 namespace clusteragent::filesync {
-
-ManifestEntry Verifier::entry_of(int node, FileId file, const std::string& name, const struct stat& of) {
-  ManifestEntry entry;
-  entry.file = file;
-  entry.made = {name, of.st_mode, of.st_uid, of.st_gid, of.st_rdev, ""};
-  entry.size = static_cast<std::uint64_t>(of.st_size);
-  if (S_ISLNK(of.st_mode)) backing::read_link(node, entry.made.target);
-  if (S_ISREG(of.st_mode) || S_ISDIR(of.st_mode)) backing::all_xattrs(node, entry.xattrs);
-  return entry;
-}
 
 void Verifier::repair_name(const Item& folder, const FaultyName& faulty) {
   const platform::Fd node = open_handle(root(), folder.handle, O_RDONLY | O_DIRECTORY);

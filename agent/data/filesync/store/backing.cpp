@@ -176,15 +176,17 @@ int remove_xattr(int node, const std::string& name) {
 
 int all_xattrs(int node, Xattrs& out) {
   const std::string path = path_of(node);
-  std::string names(xattr_bytes_max, '\0');
-  const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
+  // Not cleared: most files have no attributes, and this is asked of every file of a copy.
+  const auto names = std::make_unique_for_overwrite<char[]>(xattr_bytes_max);
+  const ssize_t size = ::listxattr(path.c_str(), names.get(), xattr_bytes_max);
   if (size < 0) return errno == EOPNOTSUPP ? 0 : errno;
-  std::string value(xattr_bytes_max, '\0');
-  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-    const std::string name = names.c_str() + at;
-    at += name.size() + 1;
-    const ssize_t bytes = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
-    if (bytes >= 0) out.emplace_back(name, value.substr(0, static_cast<std::size_t>(bytes)));
+  if (size == 0) return 0;
+  const auto value = std::make_unique_for_overwrite<char[]>(xattr_bytes_max);
+  for (ssize_t at = 0; at < size;) {
+    const std::string name = names.get() + at;
+    at += static_cast<ssize_t>(name.size()) + 1;
+    const ssize_t bytes = ::getxattr(path.c_str(), name.c_str(), value.get(), xattr_bytes_max);
+    if (bytes >= 0) out.emplace_back(name, std::string(value.get(), static_cast<std::size_t>(bytes)));
   }
   return 0;
 }

@@ -146,6 +146,12 @@ class Server:
     def commits_wait(self):
         return self.sql("SELECT @@rpl_semi_sync_master_enabled") == "1"
 
+    def all_wait(self, load):
+        """Each client with a commit for a second or more: of the former ones it has read the answer."""
+        waiting = self.sql("SELECT COUNT(*) FROM information_schema.processlist"
+                           " WHERE user = 'app' AND time >= 1 AND command = 'Query'")
+        return int(waiting) == len(load.threads)
+
     def stop_receiver(self):
         self.sql("STOP SLAVE IO_THREAD")
 
@@ -305,19 +311,20 @@ class Load:
     def one_connection(self, following):
         client = subprocess.Popen(
             ["mariadb", "--no-defaults", f"--socket={self.target.socket}", "-u", "app", "-N", "-B", "-n",
-             "--unbuffered", "--skip-reconnect", "load_test"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, bufsize=1)
+             "-v", "-v", "--unbuffered", "--skip-reconnect", "load_test"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
         try:
             while not self.is_ending:
                 following += 1
                 self.asked.append(following)
-                client.stdin.write(f"{self.statement.format(following)}; SELECT {following};\n")
+                client.stdin.write(f"{self.statement.format(following)};\n")
                 client.stdin.flush()
-                said = client.stdout.readline()
-                if not said:
+                if not self.is_answered(client.stdout):
                     break
-                self.acknowledged.append(int(said))
+                self.acknowledged.append(following)
                 self.when.append(time.monotonic())
+                for _ in range(self.statement.count(";")):
+                    self.is_answered(client.stdout)
         except OSError:
             pass
         finally:
@@ -327,6 +334,11 @@ class Load:
             with contextlib.suppress(OSError):
                 client.stdin.close()
         return following
+
+    @staticmethod
+    def is_answered(said):
+        """The server's word on one statement; it is the promise, whatever becomes of the connection after it."""
+        return any(line.startswith("Query OK") for line in iter(said.readline, ""))
 
     def end(self):
         self.is_ending = True

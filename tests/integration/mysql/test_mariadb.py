@@ -39,6 +39,7 @@ class Roles(unittest.TestCase):
                 self.assertTrue(soon(lambda: len(load.acknowledged) > 20))
                 servers[1].kill()
                 engines[0].wait_behind()
+                self.assertTrue(soon(lambda: servers[0].all_wait(load)))
                 before = len(load.acknowledged)
                 time.sleep(1)
                 self.assertEqual(before, len(load.acknowledged))
@@ -59,11 +60,12 @@ class Roles(unittest.TestCase):
             make_table(servers[0])
             engines[1].follow()
             engines[0].wait_synced()
-            load = Load(clients=3).on(servers[0])
+            load = Load(clients=40).on(servers[0])  # commits wait in groups
             try:
                 self.assertTrue(soon(lambda: len(load.acknowledged) > 20))
                 servers[1].kill()
                 engines[0].wait_behind()
+                self.assertTrue(soon(lambda: servers[0].all_wait(load)))
                 before = set(load.acknowledged)
                 engines[0].release()
                 self.assertFalse(servers[0].is_writable())

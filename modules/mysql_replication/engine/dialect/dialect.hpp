@@ -80,6 +80,9 @@ class Dialect {
   /// Where a commit that waits for the standby goes on waiting when its connection was killed: the users of those
   /// that were not. Empty where killing ends them.
   virtual std::string unkilled_waits_query() const { return {}; }
+  /// One column, statement: the one that waits for the standby for all of a group of commits. Empty where killing does
+  /// not end that wait.
+  virtual std::string waiting_group_query() const { return {}; }
   virtual std::vector<std::string> make_writable() const = 0;
   virtual std::vector<std::string> stop_receiver() const = 0;
   virtual std::vector<std::string> start_receiver() const = 0;

@@ -100,6 +100,10 @@ class Mariadb : public Dialect {
   std::vector<std::string> make_read_only() const override {
     return {"SET SESSION lock_wait_timeout = 10", "SET GLOBAL read_only = 1"};
   }
+  std::string waiting_group_query() const override {
+    return "SELECT QUERY_ID AS statement FROM information_schema.PROCESSLIST"
+           " WHERE STATE LIKE 'Waiting for semi-sync ACK%'";
+  }
   std::vector<std::string> make_writable() const override { return {"SET GLOBAL read_only = 0"}; }
   /// A receiver that acknowledges connects to its source once more, to end its connection there. A source without power
   /// does not answer: whole seconds, and 0 is no limit.

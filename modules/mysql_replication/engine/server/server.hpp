@@ -2,6 +2,7 @@
 // Server: one server as this engine sees it: connects when it must, finds the dialect, looks, carries steps out. Blocks
 // within the limits of its target; belongs to one thread.
 #include <atomic>
+#include <future>
 #include <memory>
 #include <optional>
 
@@ -54,8 +55,10 @@ class Server {
   /// Read-only, and every client's connection ended.
   Status fence();
   /// While the other connection waits for the lock that read-only needs: ends what holds it up.
-  Status end_holders();
-  /// Ends every client's connection but those of the agent and of replication.
+  Status end_holders(const std::future<Status>& asked);
+  /// Until the same group of commits waits for the standby as a look before, or `asked` is there.
+  Status let_groups_end(Connection& connection, const std::future<Status>& asked) const;
+  /// Ends every client's connection but those of the agent and of replication; that of a commit that waits last.
   Status kill_clients(Connection& connection) const;
   /// Commits that go on waiting after their connections were ended: nobody is there to be answered any more.
   Status end_killed_waits(Connection& connection) const;

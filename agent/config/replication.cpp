@@ -10,34 +10,39 @@
 namespace clusteragent::config {
 namespace {
 
-void refuse(std::vector<StartRefusal>& refusals, const std::string& what, Position at,
-            const std::string& element = "rfs") {
-  refusals.push_back({element, fmt::format("{} (line {}) is valid, but not built in this version: the module does not "
-                                           "start, because it would get less than it asks for. Remove it",
-                                           what, at.line)});
+constexpr std::string_view of_files = "rfs";
+constexpr std::string_view of_mysql = "mysqlreplication";
+
+void refuse(std::vector<StartRefusal>& refusals, std::string_view element, const std::string& what, Position at,
+            std::string_view note) {
+  refusals.push_back({std::string{element},
+                      fmt::format("{} (line {}) is valid, but not built in this version{}{}. The module does not "
+                                  "start, because it would get less than it asks for: remove it",
+                                  what, at.line, note.empty() ? "" : "; ", note)});
 }
 
-void refuse_values(const Section& section, std::vector<StartRefusal>& refusals, const std::string& element = "rfs") {
+void refuse_values(const Section& section, std::vector<StartRefusal>& refusals, std::string_view element) {
   for (const Value& value : section.values) {
     const bool is_wish = value.is_set() && value.text != default_value(*value.row, value.at).text;
     if (value.row->standing == Standing::stored && is_wish)
-      refuse(refusals, name_attribute(*value.row, value.text), value.at, element);
+      refuse(refusals, element, name_attribute(*value.row, value.text), value.at, value.row->note);
   }
 }
 
 }  // namespace
 
 void refuse_unbuilt_replication(const Section& rfs, std::vector<StartRefusal>& refusals) {
-  refuse_values(rfs, refusals);
+  refuse_values(rfs, refusals, of_files);
   const auto directories = rfs.all("replicated");
   for (const Section* directory : directories) {
-    refuse_values(*directory, refusals);
-    if ((*directory)["dir"].text.front() != '/') refuse(refusals, "a directory of Windows", directory->at);
+    refuse_values(*directory, refusals, of_files);
+    if ((*directory)["dir"].text.front() != '/')
+      refuse(refusals, of_files, "a directory of Windows", directory->at, "");
   }
 }
 
 void refuse_unbuilt_mysql(const Section& mysql, std::vector<StartRefusal>& refusals) {
-  refuse_values(mysql, refusals, "mysqlreplication");
+  refuse_values(mysql, refusals, of_mysql);
 }
 
 std::pair<HostAddress, HostAddress> replica_sources(const ModuleConfig& module, const ClusterConfig& cluster,

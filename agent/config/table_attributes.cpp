@@ -289,12 +289,17 @@ constexpr std::array of_failover{
                  .allowed = "cross|nocross", .standing = ignored, .note = "it belongs to Windows",
                  .description = "Windows: follow or copy mount points."},
     AttributeRow{.element = "rfs", .name = "scripts", .type = Type::choice, .fallback = "off", .allowed = "on|off",
-                 .standing = stored, .description = "Call the `_rfs_*` scripts."},
+                 .standing = stored, .note = "what SafeKit ships with such scripts is for Hyper-V, on Windows",
+                 .description = "Call the `_rfs_*` scripts."},
     AttributeRow{.element = "rfs", .name = "syncdelta", .type = Type::duration, .fallback = "0", .unit = "min",
                  .maximum = 525'600, .standing = stored,
+                 .note = "such a node gives up what the other one acknowledged since; with a witness a node knows "
+                         "whether it is current, and without one `clusteragent prim --force` is the operator's word",
                  .description = "Age of the last synchronisation up to which a node that is not up to date may "
                                 "become primary."},
     AttributeRow{.element = "rfs", .name = "syncat", .type = Type::text, .standing = stored,
+                 .note = "what is written between two times would be lost with the primary; the copies are equal all "
+                         "the time",
                  .description = "Synchronise at these times instead of continuously."},
     AttributeRow{.element = "rfs", .name = "salvage", .type = Type::integer, .fallback = "1000", .unit = "MB",
                  .maximum = 1'000'000,

@@ -73,6 +73,8 @@ TEST_F(ModuleFile, says_what_of_rfs_keeps_it_from_starting) {
   ASSERT_EQ(module_->start_refusals.size(), 1U);
   EXPECT_EQ(module_->start_refusals[0].element, "rfs");
   EXPECT_NE(module_->start_refusals[0].message.find("<rfs scripts=\"on\"> (line "), std::string::npos);
+  EXPECT_NE(module_->start_refusals[0].message.find("is for Hyper-V, on Windows. The module does not start"),
+            std::string::npos);
 }
 
 TEST_F(ModuleFile, starts_with_what_is_built_of_rfs_and_with_defaults_written_out) {

@@ -36,12 +36,12 @@ def enter_own_namespaces():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def soon(condition, seconds=PATIENCE_S):
+def soon(condition, seconds=PATIENCE_S, pause=0.05):
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
     return True
 
 

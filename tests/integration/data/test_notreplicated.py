@@ -1,4 +1,5 @@
 """What each node keeps for itself in a replicated directory: it passes the mount and nothing else."""
+import contextlib
 import ctypes
 import errno
 import os
@@ -12,6 +13,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 sys.path.insert(0, os.path.join(TESTS, "support"))
 from engine_pair import enter_own_namespaces, libc, pair, soon, stand_still  # noqa: E402
 
+CROWD = 6000
 EXCLUDED = [{"path": "auto.cnf"}, {"path": "private"}, {"regex": r"\.(pid|err)$"}, {"regex": r"^dated/[0-9]"}]
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
@@ -35,6 +37,14 @@ def names(root):
                   for folder, folders, files in os.walk(root) for name in folders + files)
 
 
+def has_open(pid, path):
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f"/proc/{pid}/fd/{number}").endswith(path):
+                return True
+    return False
+
+
 class NotReplicated(unittest.TestCase):
     def joined(self, one, two):
         for engine, own in ((one, b"one"), (two, b"two")):
@@ -47,6 +57,22 @@ class NotReplicated(unittest.TestCase):
         two.follow()
         one.lead()
         one.wait_synced()
+
+    def test_what_comes_to_be_one_node_s_own_while_a_copy_looks_around_is_not_copied(self):
+        with pair(excluded=[{"regex": r"^new/[ab]/own$"}]) as (one, two):
+            for name in ("a", "b"):
+                os.makedirs(os.path.join(one.backing, "old", name))
+            before, after = os.listdir(os.path.join(one.backing, "old"))
+            for number in range(CROWD):  # so long it looks at the first one before it comes to the second one
+                write(os.path.join(one.backing, "old", before, str(number)))
+            one.lead()
+            two.follow()
+            self.assertTrue(soon(lambda: has_open(one.process.pid, "/old/" + before), pause=0))
+            os.rename(os.path.join(one.directory, "old"), os.path.join(one.directory, "new"))
+            write(os.path.join(one.directory, "new", after, "own"))
+            one.wait_synced()
+            self.assertEqual(len(os.listdir(os.path.join(two.backing, "new", before))), CROWD)
+            self.assertEqual(os.listdir(os.path.join(two.backing, "new", after)), [])
 
     def assert_errno(self, code, action, *arguments):
         with self.assertRaises(OSError, msg=arguments) as seen:

@@ -30,6 +30,7 @@ std::string Copier::run(const std::function<const Marks*()>& begin) {
   {
     const auto alone = leader_.gate.alone();
     leader_.watch(nullptr);
+    if (is_abandoned()) return {};
     marks_ = begin();
     if (marks_ == nullptr) return "this node may not copy now";
     if (std::string problem = send_tree(); !problem.empty()) return problem;
@@ -73,10 +74,12 @@ std::string Copier::send_volume(VolumeNumber number, bool is_known) {
 void Copier::look_around() {
   survey_.emplace(leader_.directories_);
   leader_.watch(&*survey_);
-  survey_->look([this] {
-    const std::lock_guard lock{mutex_};
-    return is_abandoned_;
-  });
+  survey_->look([this] { return is_abandoned(); });
+}
+
+bool Copier::is_abandoned() {
+  const std::lock_guard lock{mutex_};
+  return is_abandoned_;
 }
 
 bool Copier::wait_adopted() {
@@ -134,9 +137,12 @@ std::string Copier::send_entry(TreeReader& reader, FileId folder, const FoundEnt
 
 std::string Copier::send_folder(TreeReader& reader, const FoundEntry& folder, const std::string& path,
                                 bool is_certain) {
+  // The application waits meanwhile: not for a connection that is lost.
+  if (is_abandoned()) return {};
   const auto inside = [&path](const std::string& name) { return path.empty() ? name : path + "/" + name; };
   if (const auto* known = survey_->names_in(folder.file)) {
     for (const FoundEntry& entry : *known) {
+      if (reader.excludes(inside(entry.name), entry.mode)) continue;
       std::string problem = survey_->has_changed(entry.file)
                                 ? send_node(reader, folder.file, open_entry(entry), inside(entry.name), is_certain)
                                 : send_entry(reader, folder.file, entry, inside(entry.name), is_certain);

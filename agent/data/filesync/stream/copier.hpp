@@ -53,6 +53,7 @@ class Copier {
   int root_of_file(FileId file) const { return leader_.directories_[volume_of(file)].root; }
   /// What can be known of the tree while the application goes on.
   void look_around();
+  bool is_abandoned();
   std::string send_node(TreeReader& reader, FileId folder, const platform::Fd& node, const std::string& path,
                         bool is_certain);
   std::string send_entry(TreeReader& reader, FileId folder, const FoundEntry& entry, const std::string& path,

@@ -49,7 +49,7 @@ std::optional<FoundEntry> TreeReader::read(FileId folder, int node, const std::s
         path);
     return std::nullopt;
   }
-  if (directory_.exclusion->excludes(path, S_ISDIR(of.st_mode))) return std::nullopt;
+  if (excludes(path, of.st_mode)) return std::nullopt;
   if (of.st_ino > inode_max) {
     problem = path + " has an inode number of more than 56 bits and cannot be mirrored";
     return std::nullopt;

@@ -42,6 +42,9 @@ class TreeReader {
   /// Nothing, and no problem: it is not replicated. `path` is relative to the directory, "" is itself; a problem is a
   /// text for the operator.
   std::optional<FoundEntry> read(FileId folder, int node, const std::string& path, std::string& problem);
+  bool excludes(const std::string& path, mode_t mode) const {
+    return directory_.exclusion->excludes(path, S_ISDIR(mode));
+  }
 
  private:
   std::string find_root();
@@ -61,7 +64,8 @@ class Survey {
   void saw(const Head& head, std::span<const std::byte> payload);
   void saw(FileId file) { changed_.insert(file); }
 
-  /// What is in a folder: as it is, but for files that have changed. Null: not known.
+  /// What is in a folder: as it is, but for files that have changed, and for what is not replicated since a folder
+  /// above was moved. Null: not known.
   const std::vector<FoundEntry>* names_in(FileId folder) const;
   bool has_changed(FileId file) const { return changed_.contains(file); }
 

@@ -136,6 +136,12 @@ class Server:
     def is_writable(self):
         return self.sql("SELECT @@read_only") == "0"
 
+    def is_closed(self):
+        """Who asks at the moment in which it closes loses the connection, and asks again."""
+        with contextlib.suppress(AssertionError):
+            return not self.is_writable()
+        return False
+
     def sql_in_spite(self, statements):
         """On a server that is read-only."""
         return self.sql(statements)

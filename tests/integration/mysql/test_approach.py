@@ -48,12 +48,6 @@ class Approach(unittest.TestCase):
                 if "SLEEP(600)" in line and "SHOW PROCESSLIST" not in line:
                     standby.sql(f"KILL {line.split()[0]}")
 
-    # Who asks at the moment in which a server closes loses the connection, and asks again.
-    def is_closed(self, server):
-        with contextlib.suppress(AssertionError):
-            return not server.is_writable()
-        return False
-
     def wait_delay(self, server, wanted):
         question = f"SELECT @@global.{server.commit_delay}"
         self.assertTrue(soon(lambda: server.run(question).stdout.strip() == wanted), server.run(question))
@@ -74,7 +68,7 @@ class Approach(unittest.TestCase):
                     self.assertTrue(soon(lambda: len(load.acknowledged) > before + 20), "nobody can write")
                     self.assertTrue(servers[0].is_writable())
                 else:
-                    self.assertFalse(soon(lambda: self.is_closed(servers[0]), PATIENCE_UNSLOWED_S / 2))
+                    self.assertFalse(soon(lambda: servers[0].is_closed(), PATIENCE_UNSLOWED_S / 2))
                     engines[0].answer(token, "release")
             if servers[0].commit_delay:
                 engines[0].answer(token, "release")
@@ -106,7 +100,7 @@ class Approach(unittest.TestCase):
                     engines[0].ask("release")
                 else:
                     engines[0].send({"do": "give_up"})
-                self.assertTrue(soon(lambda: self.is_closed(servers[0])))
+                self.assertTrue(soon(lambda: servers[0].is_closed()))
                 self.assertLess(time.monotonic() - begun, 5)
                 self.assertFalse(engines[0].answer(token, "release", check=False)["ok"])
                 if servers[0].commit_delay:

@@ -152,7 +152,7 @@ class Traps(unittest.TestCase):
             lead_and_follow(servers, engines)
             self.assertIn("1290", servers[1].run("INSERT INTO load_test.t VALUES (1)", user="app").stderr)
             servers[1].sql("SET GLOBAL read_only = 0")
-            self.assertTrue(soon(lambda: not servers[1].is_writable()))
+            self.assertTrue(soon(servers[1].is_closed))
 
     def test_replication_stopped_by_a_duplicate_key(self):
         with pair() as (servers, engines):

@@ -87,7 +87,9 @@ Status Server::end_holders(const std::future<Status>& asked) {
   if (!second) return second.error();
   if (Status ended = let_groups_end(*second, asked); !ended) return ended;
   if (Status killed = kill_clients(*second); !killed) return killed;
-  if (std::chrono::steady_clock::now() - begun > lock_certainty) return success();
+  // Where nothing holds new commits up any more, those that waited for the standby go on waiting for it.
+  const bool is_asking = asked.wait_for(std::chrono::seconds{0}) == std::future_status::timeout;
+  if (!is_asking || std::chrono::steady_clock::now() - begun > lock_certainty) return success();
   return end_killed_waits(*second);
 }
 

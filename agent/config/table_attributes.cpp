@@ -278,10 +278,10 @@ constexpr std::array of_failover{
                  .description = "How a resynchronisation by zones works; 0: not."},
     AttributeRow{.element = "rfs", .name = "checktime", .type = Type::duration, .fallback = "220000", .unit = "ms",
                  .minimum = 1, .maximum = 86'400'000,
-                 .description = "So long a null request to the mirrored directories, or a request of the application "
-                                "that the disk does not answer, may take; afterwards the replication engine is ended, "
-                                "and another takes its place or the module is restarted. Less than a second counts as "
-                                "one."},
+                 .description = "So long a null request to the mirrored directories may take, a request of the "
+                                "application (if `sendtimeout` is shorter) and what the engine is told to do (30 s or "
+                                "more); afterwards the replication engine is ended, and another takes its place or the "
+                                "module is restarted. Less than a second counts as one."},
     AttributeRow{.element = "rfs", .name = "checkintv", .type = Type::duration, .fallback = "120", .unit = "s",
                  .minimum = 1, .maximum = script_limit_max_s,
                  .description = "Pause between null requests."},

@@ -26,6 +26,10 @@ class NoProvider final : public core::ProviderPort {
 // A heartbeat timeout of milliseconds suits heartbeats, which a process with nothing else to do answers.
 constexpr Duration silence_min = std::chrono::seconds{2};
 // A time of day is looked at so often; a minute is the smallest that can be said.
+// On top of what a full connection may take: a request that waits for it says nothing of the disk.
+constexpr Duration request_margin = std::chrono::seconds{10};
+// Of what the engine is told to do, where <rfs checktime> is short: it writes to the disk what the page cache holds.
+constexpr Duration order_limit_min = std::chrono::seconds{30};
 constexpr Duration schedule_interval = std::chrono::seconds{20};
 constexpr std::uint64_t kilobyte = 1024;
 constexpr const char* alarm_script = "alarm";
@@ -82,6 +86,8 @@ Result<data::EngineProgram> Agent::filesync_program() const {
   data::EngineProgram program = data::filesync_program(options, agent_binary_);
   program.check_pause = rfs.check_pause;
   program.check_limit = rfs.check_limit;
+  program.request_limit = rfs.send_timeout + request_margin;
+  program.order_limit = std::max(rfs.check_limit, order_limit_min);
   return program;
 }
 

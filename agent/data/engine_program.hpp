@@ -22,6 +22,8 @@ struct EngineProgram {
   Json progress_without;               // what `status` shows meanwhile
   Duration check_pause{};              // so often it is asked whether it answers; 0: never
   Duration check_limit{};              // afterwards it hangs
+  Duration request_limit{};            // the same for a request of the application, if that is longer
+  Duration order_limit{};              // the same for what it is told to do; 0: it has limits of its own
 };
 
 EngineProgram filesync_program(const EngineOptions& options, const std::string& agent_binary);

@@ -203,6 +203,7 @@ void EngineProvider::Impl::ask(const Json& said, Token token) {
   owed.insert(token);
   // The next engine is asked: it is on its way.
   socket.is_open() ? send(said) : unsent.push_back(said);
+  wait_for_order(token, false);
 }
 
 void EngineProvider::Impl::close() {
@@ -211,6 +212,7 @@ void EngineProvider::Impl::close() {
   complaint.cancel();
   take_over_end.cancel();
   check.cancel();
+  order_end.cancel();
   boost::system::error_code ignored;
   socket.close(ignored);
   succession.drop_all();

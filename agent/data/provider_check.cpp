@@ -2,10 +2,12 @@
 // and ended when no answer comes. What follows is the same as for one that died.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "agent/base/log.hpp"
 #include "agent/data/provider_impl.hpp"
+#include "agent/platform/clock.hpp"
 
 namespace clusteragent::data {
 namespace {
@@ -14,6 +16,8 @@ namespace {
 constexpr std::chrono::seconds death_limit{10};
 // An agent that stood still itself (a machine that was frozen) first hears what has come meanwhile.
 constexpr std::chrono::seconds grace{1};
+// One that hangs again by then would hang for ever, and the application with it.
+constexpr std::chrono::hours hang_memory{1};
 
 }  // namespace
 
@@ -26,14 +30,15 @@ void EngineProvider::Impl::check_later() {
 }
 
 void EngineProvider::Impl::check_now() {
-  // What it was told to do may take its time, and has limits of its own.
+  // What it was told to do has a limit of its own.
   if (!is_engaged || !socket.is_open() || !owed.empty() || succession.is_under_way()) return check_later();
   const std::uint64_t number = next_asked++;
   asked.emplace(number, [this](const Status& answer) {
-    if (!answer && socket.is_open()) return hangs(answer.error().message);
+    if (!answer && socket.is_open()) return hangs(answer.error().message, true);
     check_later();
   });
-  send({{"do", "check"}, {"token", number}, {"limit_ns", program.check_limit.count()}});
+  send(
+      {{"do", "check"}, {"token", number}, {"limit_ns", std::max(program.check_limit, program.request_limit).count()}});
   wait_for_check(number, false);
 }
 
@@ -44,12 +49,33 @@ void EngineProvider::Impl::wait_for_check(std::uint64_t number, bool is_grace) {
     if (!self->owed.empty()) return self->wait_for_check(number, false);
     if (!is_grace) return self->wait_for_check(number, true);
     self->asked.erase(number);
-    self->hangs(fmt::format("no answer within {} s", to_milliseconds(self->program.check_limit) / 1000));
+    self->hangs(fmt::format("no answer within {} s", to_milliseconds(self->program.check_limit) / 1000), false);
   });
 }
 
-void EngineProvider::Impl::hangs(const std::string& how) {
+void EngineProvider::Impl::wait_for_order(Token token, bool is_grace) {
+  if (program.order_limit <= Duration::zero()) return;
+  order_end.expires_after(is_grace ? grace : program.order_limit);
+  order_end.async_wait([self = shared_from_this(), token, is_grace](const boost::system::error_code& error) {
+    if (error || self->is_closed || !self->owed.contains(token) || !self->socket.is_open()) return;
+    if (!is_grace) return self->wait_for_order(token, true);
+    self->hangs(fmt::format("what it was told to do is not done within {} s",
+                            to_milliseconds(self->program.order_limit) / 1000),
+                false);
+  });
+}
+
+void EngineProvider::Impl::hangs(const std::string& how, bool is_of_request) {
   log::critical(program.component, "the replication engine hangs ({}) and is ended", how);
+  const Instant now = platform::boottime_now();
+  const bool is_again = hung_at && now - *hung_at < hang_memory;
+  hung_at = now;
+  // The kernel asks the next one for the same once more.
+  if (is_of_request || is_again) succession.set_leading(std::nullopt);
+  end_by_force();
+}
+
+void EngineProvider::Impl::end_by_force() {
   ::kill(process, SIGKILL);
   check.expires_after(death_limit);
   check.async_wait([self = shared_from_this(), hung = process](const boost::system::error_code& error) {

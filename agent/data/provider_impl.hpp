@@ -35,7 +35,8 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
         respawn{context},
         complaint{context},
         take_over_end{context},
-        check{context} {}
+        check{context},
+        order_end{context} {}
 
   Status start();
   void listen();
@@ -59,7 +60,9 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
   void check_later();
   void check_now();
   void wait_for_check(std::uint64_t number, bool is_grace);
-  void hangs(const std::string& how);
+  void wait_for_order(Token token, bool is_grace);
+  void hangs(const std::string& how, bool is_of_request);
+  void end_by_force();
 
   EngineProgram program;
   core::EventSink sink;
@@ -69,6 +72,8 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
   boost::asio::steady_timer complaint;
   boost::asio::steady_timer take_over_end;
   boost::asio::steady_timer check;
+  boost::asio::steady_timer order_end;
+  std::optional<Instant> hung_at;
   Succession succession;
   Json told_succession;  // for `status`; null: none
   std::optional<Token> asked_to_lead;

@@ -1,8 +1,6 @@
 // An engine of a primary that died, and the one that takes its place while the application waits: succession.hpp.
 #include <fmt/format.h>
 
-#include <csignal>
-
 #include "agent/base/log.hpp"
 #include "agent/data/engine_socket.hpp"
 #include "agent/data/provider_impl.hpp"
@@ -20,7 +18,7 @@ void EngineProvider::Impl::take_over() {
     if (error || self->is_closed || !self->succession.is_under_way()) return;
     // The application is not to wait for ever; the rest is done when its end is heard.
     self->succession.drop_all();
-    ::kill(self->process, SIGKILL);
+    self->end_by_force();
   });
   const Status started = start();
   if (started) return;

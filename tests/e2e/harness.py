@@ -226,9 +226,11 @@ class Lab:
 
     def agent_result(self, node, *words):
         """The same, where the exit code is what matters: the finished process."""
-        argv = ["nsenter", "-t", str(self.sandbox.running(node)["pid"]), "-a", agent_binary(), "--root",
+        return subprocess.run(self.agent_argv(node, *words), capture_output=True, text=True, timeout=60, check=False)
+
+    def agent_argv(self, node, *words):
+        return ["nsenter", "-t", str(self.sandbox.running(node)["pid"]), "-a", agent_binary(), "--root",
                 self.sandbox.root(node), "--node", node, *words]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
     def status(self, node, module=MODULE):
         return json.loads(self.agent(node, "status", "-m", module, "--json"))

@@ -1,6 +1,7 @@
 """What mirrors the data hangs, or the disk under it does: nothing dies, and nothing goes on (checktime, checkintv)."""
 import os
 import signal
+import subprocess
 import unittest
 
 from harness import Lab, wait_for
@@ -8,7 +9,7 @@ from steady import on_a_steady_machine
 from test_disk import frozen, give_own_disk
 from test_mirror import DIRECTORY, ENGINE, Mirror
 
-RFS = f'<rfs checktime="1000" checkintv="1"><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
+RFS = f'<rfs checktime="1000" checkintv="1" sendtimeout="5"><replicated dir="{DIRECTORY}" mode="read_only"/></rfs>'
 PATIENCE_S = 30.0
 PROMISES = 20
 
@@ -51,6 +52,18 @@ class Hangs(unittest.TestCase):
             self.assertTrue(mirror.equal_soon(), mirror.differences())
 
     def test_a_disk_that_hangs_moves_the_application(self):
+        self.disk_hangs_and(lambda lab: None)
+
+    def test_a_disk_that_hangs_before_a_swap_does_not_hold_it_up_for_ever(self):
+        self.disk_hangs_and(self.begin_swap)
+
+    def begin_swap(self, lab):
+        command = subprocess.Popen(lab.agent_argv("node1", "swap", "-m", "demo"), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+
+    def disk_hangs_and(self, then):
         with Lab(on_disk=True) as lab:
             mirror = Mirror(lab)
             disk = give_own_disk(lab, "node1")
@@ -59,7 +72,8 @@ class Hangs(unittest.TestCase):
             mirror.start(rfs=RFS)
             writer = self.writer(mirror)
             with frozen(lab, "node1", disk):
-                lab.wait_states({"node2": "PRIM"})
+                then(lab)
+                lab.wait_states({"node2": "PRIM"}, patience_s=3 * PATIENCE_S)
             last = max([PROMISES - 1, *map(int, writer.stdout.read().split())])
             self.assertGreaterEqual(len(mirror.shell("node2", "cat file").stdout.split()), last + 1)
             mirror.wait_up_to_date("node2")

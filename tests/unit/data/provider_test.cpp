@@ -52,6 +52,7 @@ class Provider : public testing::Test {
     program.progress_without = {{"state", "gone"}};
     program.check_pause = check_pause;
     program.check_limit = milliseconds{300};
+    program.order_limit = order_limit;
     auto opened = EngineProvider::open(io, std::move(program), [this](const core::Event& event) { told(event); });
     ASSERT_TRUE(opened);
     provider = std::move(*opened);
@@ -66,6 +67,7 @@ class Provider : public testing::Test {
 
   Told told;
   milliseconds check_pause{};
+  milliseconds order_limit{};
   boost::asio::io_context io;
   std::unique_ptr<EngineProvider> provider;
 };
@@ -112,6 +114,17 @@ TEST_F(Provider, gives_an_engine_time_for_what_it_was_told_to_do) {
   provider->follow({Token{1}, Epoch{2}, Epoch{}});
   io.run_for(milliseconds{2500});
   EXPECT_EQ(told.deaths, 0);
+}
+
+TEST_F(Provider, ends_an_engine_that_never_does_what_it_was_told_to_do) {
+  check_pause = milliseconds{100};
+  order_limit = milliseconds{500};
+  open_script(listens);
+  provider->release({Token{1}, false});
+  io.run_for(milliseconds{1200});
+  EXPECT_EQ(told.finished, 0) << "an agent that stood still hears what came meanwhile first";
+  io.run_for(milliseconds{900});
+  EXPECT_EQ(told.finished, 1);
 }
 
 TEST_F(Provider, says_again_that_its_engine_died_until_the_data_is_let_go_of) {

@@ -41,6 +41,8 @@ install(DIRECTORY docs/decisions DESTINATION share/doc/clusteragent)
 install(FILES ${examples} DESTINATION share/doc/clusteragent/examples)
 install(FILES LICENSE DESTINATION share/doc/clusteragent RENAME copyright)
 
+install(DIRECTORY packaging/systemd/clusteragent@mysql_replication.service.d DESTINATION lib/systemd/system)
+
 # The prefix is known only now: the units name the program where it really is. With another prefix than /usr the empty
 # configuration directories go below it as well, so that a trial installation touches nothing else.
 install(CODE "set(units \"${PROJECT_SOURCE_DIR}/packaging/systemd\")")

@@ -89,12 +89,23 @@ ca_kill_pid() {
 # systemd runs this machine (sd_booted(3)).
 ca_has_systemd() { [ -d /run/systemd/system ]; }
 
+# While the agent's unit is being stopped, the stop of a service that it is ordered After= waits for that to end, which
+# waits for this.
+ca_stop_unit() {
+  if [ -n "$(systemctl show --property=Job --value "clusteragent@${SAFEMODULE:-}.service" 2>/dev/null)" ]; then
+    systemctl --job-mode=ignore-dependencies stop "$1"
+  else
+    systemctl stop "$1"
+  fi
+}
+
 # ca_service start|stop|kill|is-active UNIT: through systemd where it runs, else through service(8).
 ca_service() {
   if ca_has_systemd; then
     case $1 in
       is-active) systemctl is-active --quiet "$2" ;;
       kill) systemctl kill --signal=KILL "$2" ;;
+      stop) ca_stop_unit "$2" ;;
       *) systemctl "$1" "$2" ;;
     esac
   else

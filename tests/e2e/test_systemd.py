@@ -173,6 +173,18 @@ class Systemd(unittest.TestCase):
         self.agent("maintenance", "off")
         self.await_state("PRIM Ready")
 
+    def test_stops_a_service_that_it_is_ordered_after(self):
+        """The stop of the service, which the script waits for, must not wait for the stop of the unit."""
+        self.machine.shell(f"""cd /etc/systemd/system && mkdir {UNIT}.d &&
+            printf '[Unit]\nAfter=application.service\n' >{UNIT}.d/order.conf &&
+            printf '[Service]\nExecStart=/bin/sleep 987654\n' >application.service && systemctl daemon-reload &&
+            cd /etc/clusteragent/modules/demo && cp /usr/share/clusteragent/modules/generic/bin/st*_prim bin/ &&
+            sed -i '/<user /s|/>|><var name="APPLICATION_SERVICE" value="application"/></user>|' userconfig.xml""")
+        self.make_primary()
+        self.machine.run("systemctl", "is-active", "application")
+        self.machine.run("systemctl", "stop", UNIT)
+        self.assertEqual(self.machine.shell("systemctl is-active application", check=False), "inactive", "not killed")
+
     def test_wrong_configuration_is_not_repeated(self):
         self.machine.shell("sed -i 's/pulse=/puls=/' /etc/clusteragent/modules/demo/userconfig.xml")
         self.assertNotEqual(self.machine.run("systemctl", "start", UNIT, check=False).returncode, 0)

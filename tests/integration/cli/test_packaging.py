@@ -14,6 +14,7 @@ PATIENCE_S = 60
 EXPECTED = [
     "sbin/clusteragent", "libexec/clusteragent/clusteragent-guard", "lib/clusteragent/safe/safekit",
     "lib/clusteragent/lib/clusteragent.sh", "lib/systemd/system/clusteragent@.service",
+    "lib/systemd/system/clusteragent@mysql_replication.service.d/server.conf",
     "lib/systemd/system/clusteragent-witness.service", "lib/sysusers.d/clusteragent.conf",
     "lib/tmpfiles.d/clusteragent.conf", "share/man/man8/clusteragent.8",
     "share/man/man5/clusteragent-userconfig.5", "share/bash-completion/completions/clusteragent",

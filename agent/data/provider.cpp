@@ -203,7 +203,7 @@ void EngineProvider::Impl::ask(const Json& said, Token token) {
   owed.insert(token);
   // The next engine is asked: it is on its way.
   socket.is_open() ? send(said) : unsent.push_back(said);
-  wait_for_order(token, false);
+  wait_for_orders(false);
 }
 
 void EngineProvider::Impl::close() {

@@ -53,12 +53,12 @@ void EngineProvider::Impl::wait_for_check(std::uint64_t number, bool is_grace) {
   });
 }
 
-void EngineProvider::Impl::wait_for_order(Token token, bool is_grace) {
+void EngineProvider::Impl::wait_for_orders(bool is_grace) {
   if (program.order_limit <= Duration::zero()) return;
   order_end.expires_after(is_grace ? grace : program.order_limit);
-  order_end.async_wait([self = shared_from_this(), token, is_grace](const boost::system::error_code& error) {
-    if (error || self->is_closed || !self->owed.contains(token) || !self->socket.is_open()) return;
-    if (!is_grace) return self->wait_for_order(token, true);
+  order_end.async_wait([self = shared_from_this(), is_grace](const boost::system::error_code& error) {
+    if (error || self->is_closed || self->owed.empty() || !self->socket.is_open()) return;
+    if (!is_grace) return self->wait_for_orders(true);
     self->hangs(fmt::format("what it was told to do is not done within {} s",
                             to_milliseconds(self->program.order_limit) / 1000),
                 false);

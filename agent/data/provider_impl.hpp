@@ -60,7 +60,7 @@ struct EngineProvider::Impl : std::enable_shared_from_this<Impl> {
   void check_later();
   void check_now();
   void wait_for_check(std::uint64_t number, bool is_grace);
-  void wait_for_order(Token token, bool is_grace);
+  void wait_for_orders(bool is_grace);
   void hangs(const std::string& how, bool is_of_request);
   void end_by_force();
 
